@@ -1,0 +1,117 @@
+"""Folding: what the state consumer makes of events, in any order and any number of times."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from consumers.domain.due import facts
+from consumers.domain.item import MAX_HOLDS, MAX_PRODUCTS, OVERFLOW, Hold, Item, PurposeState
+from consumers.domain.policy import Policy
+from consumers.domain.registers import Event, Product, with_event
+
+TOO_MANY_PRODUCTS = "too_many_products"
+
+
+class Late(NamedTuple):
+    """News that occurred before a commit but arrived after it: kept, and reported."""
+
+    purpose: str
+    command_id: str
+    attempt: int
+    event: Event
+
+
+class Folded(NamedTuple):
+    """The item after a batch; the very same object where nothing was news. `refused` events are held in it."""
+
+    item: Item
+    late: tuple[Late, ...] = ()
+    refused: tuple[Event, ...] = ()
+
+
+def fold(item: Item, events: Sequence[Event], policy: Policy, now: int) -> Folded:
+    """Fold events of one customer into the item.
+
+    A command not yet committed is withdrawn if the facts of its purpose changed. Folding a record, or a redriven copy
+    of it, lifts the hold in its name; nothing else does. A discarded record is skipped.
+    """
+    products, holds = dict(item.products), dict(item.holds)
+    news: list[Event] = []
+    refused: list[Event] = []
+    for event in events:
+        if event.position in item.discarded:
+            continue
+        before = products.get(event.product)
+        if before is None and len(products) >= MAX_PRODUCTS:
+            refused.append(event)
+            continue
+        holds.pop(event.position, None)
+        after = with_event(before, event)
+        if after is not before:
+            products[event.product] = after
+            news.append(event)
+    if not (news or refused) and len(holds) == len(item.holds):
+        return Folded(item)
+    folded = _withdraw(item._replace(products=products, holds=holds), item, policy)
+    for event in refused:
+        folded = hold(folded, event.position, TOO_MANY_PRODUCTS, now)
+    return Folded(folded, tuple(_late(item, news, policy)), tuple(refused))
+
+
+def hold(item: Item, position: str, code: str, now: int) -> Item:
+    """The item held because the record at `position` could not be handled; unchanged if a person discarded it."""
+    if position in item.discarded or position in item.holds:
+        return item
+    name = position if len(item.holds) < MAX_HOLDS else OVERFLOW
+    return item._replace(holds={**item.holds, name: item.holds.get(name, Hold(now, code))})
+
+
+def prune(item: Item, policy: Policy, now: int) -> Item:
+    """The item without products that no event in the log and no command can refer to any more."""
+    if any(state.command for state in item.purposes.values()):
+        return item
+    oldest = now - policy.event_retention - 30 * 24 * 3600 * 1_000_000
+    kept = {name: product for name, product in item.products.items() if not _past(name, product, policy, oldest)}
+    return item if len(kept) == len(item.products) else item._replace(products=kept)
+
+
+def _past(name: str, product: Product, policy: Policy, oldest: int) -> bool:
+    registers = [register for register in product if register is not None]
+    listing = {purpose.name for purpose in policy.purposes.values() if policy.lists(purpose, name)}
+    return bool(listing) and all(register.occurred_at < oldest and listing <= register.spent for register in registers)
+
+
+def _withdraw(folded: Item, before: Item, policy: Policy) -> Item:
+    """Remove uncommitted commands and retries of the purposes whose facts changed."""
+    purposes: Mapping[str, PurposeState] = folded.purposes
+    for name, state in purposes.items():
+        pending = state.command is not None and state.command.phase != "COMMITTED"
+        if (pending or state.retry_at is not None) and _news_for(name, folded, before, policy):
+            command = None if pending else state.command
+            folded = folded.having(name, state._replace(command=command, retry_at=None))
+    return folded
+
+
+def _news_for(name: str, folded: Item, before: Item, policy: Policy) -> bool:
+    purpose = policy.purposes.get(name)
+    return purpose is None or facts(folded, purpose, policy) != facts(before, purpose, policy)
+
+
+def _late(item: Item, news: Sequence[Event], policy: Policy) -> list[Late]:
+    late = []
+    for name, state in item.purposes.items():
+        purpose, committed = policy.purposes.get(name), _last_commit(state)
+        if purpose is None or committed is None:
+            continue
+        command, committed_at = committed
+        late += [
+            Late(name, command, state.attempt, event)
+            for event in news
+            if event.register.occurred_at <= committed_at and policy.lists(purpose, event.product)
+        ]
+    return late
+
+
+def _last_commit(state: PurposeState) -> tuple[str, int] | None:
+    if state.command and state.command.committed_at is not None:
+        return state.command.id, state.command.committed_at
+    return state.last and (state.last.id, state.last.committed_at)

@@ -1,0 +1,104 @@
+"""The item: all that Lapse knows about one customer, written as one row under one condition."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from consumers.domain.registers import Product
+
+Phase = Literal["ASKED", "ISSUED", "COMMITTED"]
+FINISHED = frozenset({"DONE", "ALREADY_DONE", "NOTHING_FOUND", "DEFERRED", "ABANDONED"})
+GIVEN_UP = frozenset({"FAILED", "REFUSED_LATE"})
+MAX_PRODUCTS = 200
+MAX_HOLDS = 100
+OVERFLOW = "overflow"
+PERSON = "person:"
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class Vote(NamedTuple):
+    """What a service with a guard answered, and when its query ran."""
+
+    vote: str
+    at: int
+
+
+class Command(NamedTuple):
+    """A command in flight. ASKED: services vote; ISSUED: may commit; COMMITTED: is carried out everywhere."""
+
+    id: str
+    attempt: int
+    phase: Phase
+    services: tuple[str, ...]
+    sent_at: int
+    lease_until: int
+    votes: Mapping[str, Vote] = MappingProxyType({})
+    outcomes: Mapping[str, str] = _NONE
+    committed_at: int | None = None
+
+
+class Last(NamedTuple):
+    """The command that was completed last."""
+
+    id: str
+    services: tuple[str, ...]
+    outcomes: Mapping[str, str]
+    committed_at: int
+
+
+class PurposeState(NamedTuple):
+    """Where a customer stands for one purpose."""
+
+    attempt: int = 0
+    retry_at: int | None = None
+    command: Command | None = None
+    last: Last | None = None
+    deferred: Mapping[str, int] = MappingProxyType({})
+
+
+class Hold(NamedTuple):
+    """Why nothing may happen to this customer: a dead-lettered event, or a person (`by`, `reason`)."""
+
+    since: int
+    code: str
+    by: str | None = None
+    reason: str | None = None
+
+
+class Discarded(NamedTuple):
+    """A record a person decided to skip for ever."""
+
+    at: int
+    by: str
+    reason: str
+
+
+class Item(NamedTuple):
+    """The row `C, STATE`. Its maps are never changed in place.
+
+    `holds` and `discarded` are named by original topic-partition-offset; a person's hold by `person:` and its number.
+    """
+
+    customer_id: str
+    products: Mapping[str, Product] = MappingProxyType({})
+    purposes: Mapping[str, PurposeState] = MappingProxyType({})
+    holds: Mapping[str, Hold] = MappingProxyType({})
+    discarded: Mapping[str, Discarded] = MappingProxyType({})
+
+    def of(self, purpose: str) -> PurposeState:
+        """The state for a purpose, blank where there is none yet."""
+        return self.purposes.get(purpose) or PurposeState()
+
+    def having(self, purpose: str, state: PurposeState) -> "Item":
+        """The item with the state of one purpose replaced."""
+        return self._replace(purposes={**self.purposes, purpose: state})
+
+
+def outstanding(command: Command) -> tuple[str, ...]:
+    """The services of a command that have not finished it."""
+    return tuple(service for service in command.services if command.outcomes.get(service) not in FINISHED)
+
+
+def unanswered(command: Command) -> tuple[str, ...]:
+    """The services of a command that have no outcome at all."""
+    return tuple(service for service in command.services if service not in command.outcomes)

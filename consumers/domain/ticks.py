@@ -1,0 +1,98 @@
+"""A tick: planned once, capped over a rolling day, its budget taken before anybody is claimed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from consumers.domain.policy import Policy
+
+DAY = 24 * 3600 * 1_000_000
+HISTORY_KEPT = 9 * DAY
+State = Literal["DRY_RUN", "GOING", "HALTED", "APPROVED", "ENDED"]
+
+
+class Report(NamedTuple):
+    """What a tick found before it touched anyone: customers due in all, by purpose, and what stands in the way."""
+
+    due: int
+    by_purpose: Mapping[str, int]
+    allowance: int
+    blockers: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """SHA-256 of the report, hex: what a person approved."""
+        return hashlib.sha256(json.dumps(self, sort_keys=True).encode()).hexdigest()
+
+
+class Plan(NamedTuple):
+    """The row `tick#T, PLAN`. `budget` is what may still be claimed, `taken` what has been; both in customers."""
+
+    tick_id: str
+    as_of: int
+    requested_by: str
+    planned_at: int
+    state: State
+    report: Report
+    budget: int = 0
+    taken: int = 0
+    approved_by: str | None = None
+    approved_at: int | None = None
+    approved_digest: str | None = None
+
+
+class Used(NamedTuple):
+    """One tick in the row `ticks, HISTORY`: customers claimed, or reserved while it goes on."""
+
+    at: int
+    customers: int
+
+
+History = Mapping[str, Used]
+
+
+def allowance(history: History, policy: Policy, tick_id: str, now: int) -> int:
+    """What the absolute cap leaves for a tick, other ticks of the last 24 hours counted as they reserved or used it."""
+    used = sum(used.customers for tick, used in history.items() if tick != tick_id and used.at > now - DAY)
+    return max(policy.cap - used, 0)
+
+
+def plan(tick_id: str, as_of: int, requested_by: str, report: Report, now: int, *, dry_run: bool) -> Plan:
+    """Decide once what a tick may do: more due than the caps leave means halted before anyone is touched."""
+    state: State = "DRY_RUN" if dry_run else ("HALTED" if report.due > report.allowance else "GOING")
+    budget = report.allowance if state == "GOING" else 0
+    return Plan(tick_id, as_of, requested_by, now, state, report, budget)
+
+
+def approve(halted: Plan, name: str, now: int) -> Plan:
+    """A named person lets a halted tick go for as many customers as its report says."""
+    return halted._replace(
+        state="APPROVED",
+        budget=halted.report.due,
+        approved_by=name,
+        approved_at=now,
+        approved_digest=halted.report.digest(),
+    )
+
+
+def take(going: Plan, customers: int) -> Plan:
+    """Take budget for a batch, as much as is left; taken counts as used, whatever becomes of the batch."""
+    taken = min(customers, going.budget)
+    return going._replace(budget=going.budget - taken, taken=going.taken + taken)
+
+
+def end(going: Plan) -> Plan:
+    """End a tick: nothing is left to claim under its name, whoever still holds it."""
+    return going._replace(state="ENDED", budget=0)
+
+
+def reserve(history: History, going: Plan, now: int) -> dict[str, Used]:
+    """The history with a going tick's whole claim reserved, old entries dropped."""
+    kept = {tick: used for tick, used in history.items() if used.at > now - HISTORY_KEPT}
+    return {**kept, going.tick_id: Used(now, going.budget + going.taken)}
+
+
+def settle(history: History, ended: Plan) -> dict[str, Used]:
+    """The history with an ended tick's reservation lowered to what it took."""
+    reserved = history.get(ended.tick_id)
+    return {**history, ended.tick_id: Used(reserved.at if reserved else ended.planned_at, ended.taken)}

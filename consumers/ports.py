@@ -1,0 +1,227 @@
+"""The protocols roles need from the world outside. Adapters and stores fulfil them; app.py joins the two."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from consumers.domain.index import IndexKeys
+from consumers.domain.rows import Key
+from consumers.domain.work import Carried, Finding, LedgerRow, Task
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class Clock(Protocol):
+    """The time, and waiting for it."""
+
+    def now(self) -> int:
+        """Microseconds since the epoch, UTC."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+# ---- Kafka -----------------------------------------------------------------------------------------------------------
+
+
+class Partition(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+class Record(NamedTuple):
+    """A record as read. `timestamp` is the broker's append time in microseconds. `value` None is a tombstone."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Polled(NamedTuple):
+    """What one poll brought.
+
+    `ends` are partitions whose end was reached, with the offset that stands there (one past the last record or
+    transaction marker). `assigned` partitions deliver nothing until `start` was called for all of them; `revoked`
+    ones are gone already.
+    """
+
+    records: Sequence[Record] = ()
+    ends: Mapping[Partition, int] = {}
+    assigned: Collection[Partition] = ()
+    revoked: Collection[Partition] = ()
+
+
+class RecordSource(Protocol):
+    """A consumer in a group. Offsets are those of the next record to be read (last handled + 1).
+
+    Errors: TransientError when the broker is away; it may be called again.
+    """
+
+    def poll(self, max_records: int, timeout: float) -> Polled:
+        """Wait up to `timeout` seconds for up to `max_records`. Keeps the group membership alive."""
+
+    def start(self, offsets: Mapping[Partition, int | None]) -> None:
+        """Begin to deliver newly assigned partitions at these offsets; None: at the committed one, else the start."""
+
+    def committed(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
+        """The group's committed offsets."""
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """Commit offsets, waiting for the broker's answer."""
+
+    def pause(self) -> None:
+        """Stop delivery of all assigned partitions; polling goes on."""
+
+    def resume(self) -> None:
+        """Deliver again from where it was paused."""
+
+    def close(self) -> None:
+        """Leave the group."""
+
+
+class RecordSink(Protocol):
+    """A producer: idempotent, all replicas."""
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
+        """Hand a record over; it is safe only after `flush`."""
+
+    def flush(self) -> None:
+        """Wait until all handed over since the last flush is acknowledged. TransientError: some of it may not be."""
+
+
+class TopicOffsets(Protocol):
+    """What the broker says about topics and groups. Errors: TransientError."""
+
+    def end(self, topic: str) -> Mapping[int, int]:
+        """End offsets by partition, as a read_committed consumer sees them (open transactions excluded)."""
+
+    def beginning(self, topic: str) -> Mapping[int, int]:
+        """First offsets by partition that are still in the log."""
+
+    def lag(self, group: str, topic: str) -> int:
+        """How many records of a topic a group has still to read, transaction markers counted; all without offsets."""
+
+    def passed(self, group: str, topic: str, at: int) -> bool:
+        """Whether a group is past, in every partition, all that was appended before `at` (microseconds).
+
+        That is: its committed offset has reached the first record appended at or after `at`, or the end of the log.
+        """
+
+
+# ---- the table -------------------------------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A row of the table. `version` and `stamp` are the condition of the next write; `keys` place it in the index."""
+
+    key: Key
+    version: int
+    stamp: str
+    body: bytes
+    keys: IndexKeys | None = None
+
+
+class Write(NamedTuple):
+    """A conditional write: of `row` where `expected` (the row as read; None: no row) still stands.
+
+    `row` None deletes it.
+    """
+
+    key: Key
+    expected: Row | None
+    row: Row | None
+
+
+class Lost(NamedTuple):
+    """The answer to a write whose condition failed: the row that stands there now, None where there is none."""
+
+    current: Row | None
+
+
+class Table(Protocol):
+    """One table with an index, never scanned. All reads by key are strongly consistent. Errors: TransientError."""
+
+    def read(self, keys: Collection[Key]) -> Mapping[Key, Row]:
+        """The rows that exist among these keys."""
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Lost | None]:
+        """Carry out conditional writes, each on its own; None where it was written. No key may occur twice.
+
+        After a TransientError any of them may have been written.
+        """
+
+    def due(self, due_shard: str, until: int, limit: int, after: "IndexEntry | None" = None) -> Sequence["IndexEntry"]:
+        """Entries of an index partition with `next_action_at <= until`, oldest first, after a given one.
+
+        Eventually consistent: what it names must be read again before anything is done about it.
+        """
+
+    def count(self, due_shard: str, until: int) -> int:
+        """How many entries `due` would give."""
+
+
+class IndexEntry(NamedTuple):
+    """An entry of the index."""
+
+    id: str
+    next_action_at: int
+
+
+# ---- the databases with personal data --------------------------------------------------------------------------------
+
+
+class Store(Protocol):
+    """One database with personal data, seen through its rules. Errors: TransientError (away), PermanentError."""
+
+    @property
+    def rules_digest(self) -> str:
+        """Hex SHA-256 of the rules in force."""
+
+    def preflight(self) -> list[Finding]:
+        """Compare the rules with the live schema. Empty: safe to run. Touches nothing."""
+
+    def ledger(self, command_ids: Sequence[str]) -> Mapping[str, LedgerRow]:
+        """Ledger rows of these commands, by command id; one statement for the batch."""
+
+    def unflagged(self, customer_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these customers have rows here that are not anonymized yet; one statement for the batch."""
+
+    def count(self, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """Rows per table that a run would change, per customer, in a transaction that is rolled back."""
+
+    def anonymize(self, tasks: Sequence[Task]) -> Sequence[Carried]:
+        """Carry out the batch in one transaction, ledger included; answers in the order of the tasks.
+
+        If the batch fails for a reason of its data, each customer is tried alone. A second call changes nothing.
+        """
+
+    def close(self) -> None:
+        """Release connections."""
+
+
+# ---- the rest --------------------------------------------------------------------------------------------------------
+
+
+class Metrics(Protocol):
+    """Numbers for dashboards and alerts. Names are those of `consumers.runtime.measures`; labels hold no person."""
+
+    def count(self, name: str, amount: int = 1, **labels: str) -> None:
+        """Add to a counter."""
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+
+
+class FaultPoints(Protocol):
+    """Named places where a test makes the process die or wait. Nothing by default."""
+
+    def reach(self, point: str) -> None:
+        """Called at the point."""
+
+
+Stamp = Callable[[], str]
