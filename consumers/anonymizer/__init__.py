@@ -1,0 +1,1 @@
+"""The anonymizer of one service: passes the commit point, changes its database, reports."""

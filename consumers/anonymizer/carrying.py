@@ -1,0 +1,94 @@
+"""Carrying out a batch in a live service: barrier, commit point, one database transaction, outcomes, trail."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from consumers.anonymizer.commit import Commits, Outcome, Ruling
+from consumers.anonymizer.reading import Order
+from consumers.anonymizer.trail import Answer, Trail
+from consumers.domain.policy import Purpose
+from consumers.domain.work import Carried, Task
+from consumers.ports import Clock, FaultPoints, Record, Store, Table
+from consumers.runtime.barrier import Barrier
+from consumers.runtime.control import Control
+from consumers.runtime.deadletters import DeadLetters
+
+
+class Carrying:
+    """Steps 0, 2, 4, 5 and 7 for one service."""
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        store: Store,
+        commits: Commits,
+        trail: Trail,
+        barrier: Barrier,
+        dead_letters: DeadLetters,
+        clock: Clock,
+        faults: FaultPoints,
+    ) -> None:
+        self._table, self._store, self._commits, self._trail = table, store, commits, trail
+        self._barrier, self._dead_letters = barrier, dead_letters
+        self._clock, self._faults = clock, faults
+
+    def carry_out(self, orders: Mapping[Order, Record], purpose: Purpose) -> None:
+        """Carry out what the items allow; answer the rest with SUPERSEDED. A second call changes nothing."""
+        started = self._clock.now()
+        carried_out = self._store.ledger([order.command_id for order in orders])
+        self._barrier.wait()
+        control = Control.read(self._table)
+        rulings = self._commits.rule(
+            list(orders), purpose, control.policy, carried_out=carried_out.keys(), halted=control.halted
+        )
+        self._faults.reach("anonymizer.after_commit")
+        done = self._change([each for each in rulings if each.verdict.step != "SUPERSEDED"], carried_out.keys())
+        self._faults.reach("anonymizer.after_database")
+        self._commits.record([Outcome(order, _outcome(carried)) for order, carried in done.items()], control.policy)
+        for ruling in rulings:
+            self._answer(ruling, done.get(ruling.order), started)
+        for order, carried in done.items():
+            if carried.outcome == "FAILED":
+                self._dead_letters.send(orders[order], carried.error_code or "failed")
+
+    def _change(self, rulings: Sequence[Ruling], carried_out: Collection[str]) -> dict[Order, Carried]:
+        """Change the database for what its ledger does not have; what it has is never touched again."""
+        there = [each.order for each in rulings if each.order.command_id in carried_out]
+        came_later = self._store.unflagged([order.customer_id for order in there]) if there else frozenset()
+        done = {order: Carried("LATE" if order.customer_id in came_later else "ALREADY_DONE", {}) for order in there}
+        new = [each for each in rulings if each.order.command_id not in carried_out]
+        answers = self._store.anonymize([_task(each) for each in new]) if new else ()
+        return done | {each.order: carried for each, carried in zip(new, answers, strict=True)}
+
+    def _answer(self, ruling: Ruling, carried: Carried | None, started: int) -> None:
+        row = ruling.stored.row
+        self._trail.send(
+            Answer(
+                ruling.order,
+                carried.outcome if carried else "SUPERSEDED",
+                carried.rows if carried else {},
+                started,
+                table_version=row.version if row else None,
+                committed_at=ruling.command.committed_at if carried else None,
+                error_code=carried.error_code if carried else None,
+            )
+        )
+
+
+def _outcome(carried: Carried) -> str:
+    """What the item keeps: rows that came later do not make a command less carried out."""
+    return "ALREADY_DONE" if carried.outcome == "LATE" else carried.outcome
+
+
+def _task(ruling: Ruling) -> Task:
+    order, command = ruling.order, ruling.command
+    assert command.committed_at is not None, "only committed commands are carried out"
+    return Task(
+        order.command_id,
+        order.customer_id,
+        order.purpose,
+        order.partition,
+        order.offset,
+        command.committed_at,
+        order.traceparent,
+    )

@@ -1,0 +1,154 @@
+"""The anonymizer's handler, step by step as a batch of commands goes through it.
+
+0. ledger  1. mode and pre-flight  2. barrier  4. commit point or replay  5. database  7. outcome, trail, offsets.
+Steps 3, the guard, and 6, verification, are not there yet: rules that need them are refused.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import structlog
+
+from consumers.anonymizer.carrying import Carrying
+from consumers.anonymizer.reading import Order, read_command
+from consumers.anonymizer.trail import Answer, Trail
+from consumers.domain.errors import InvalidRecordError, PermanentError, TransientError
+from consumers.domain.item import Item, outstanding
+from consumers.domain.policy import Purpose
+from consumers.items import Items
+from consumers.ports import Clock, FaultPoints, Partition, Polled, Record, RecordSink, Store, Table
+from consumers.runtime.control import Control
+from consumers.runtime.deadletters import DeadLetters
+from consumers.runtime.records import next_offsets, position_of
+
+PREFLIGHT_MICROS = 60 * 1_000_000
+log = structlog.get_logger()
+
+
+class ServiceStoppedError(TransientError):
+    """The service is stopped, or owes a committed command while not live: `lapse service enable` lets it go on."""
+
+
+class RulesRefusedError(TransientError):
+    """The rules do not fit the live schema; `lapse rules check` says where. Nothing is touched until they do."""
+
+
+class NoPurposeError(PermanentError):
+    """The policy in force has no such service under this purpose: see `lapse policy show`, `lapse policy apply`."""
+
+
+class Anonymizer:
+    """Carries out commands in one service."""
+
+    def __init__(
+        self,
+        service: str,
+        purpose: str,
+        *,
+        table: Table,
+        items: Items,
+        store: Store,
+        sink: RecordSink,
+        carrying: Carrying,
+        trail: Trail,
+        dead_letters: DeadLetters,
+        clock: Clock,
+        faults: FaultPoints,
+    ) -> None:
+        self._service, self._purpose = service, purpose
+        self._table, self._items, self._store, self._sink = table, items, store, sink
+        self._carrying, self._trail, self._dead_letters = carrying, trail, dead_letters
+        self._clock, self._faults = clock, faults
+        self._preflight_at = 0
+
+    def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
+        """Check policy and rules, then start where the group left off."""
+        self._named(Control.read(self._table, [self._service]))
+        self._preflight()
+        return dict.fromkeys(partitions)
+
+    def idle(self) -> None:
+        """Nothing to do between commands."""
+
+    def handle(self, polled: Polled) -> Mapping[Partition, int]:
+        """Carry out a batch; the offsets to commit."""
+        records = self._read(polled.records)
+        for wave in _waves(list(records)):
+            self._carry_out({order: records[order] for order in wave})
+        self._sink.flush()
+        self._faults.reach("anonymizer.before_offset")
+        return next_offsets(polled)
+
+    def _read(self, records: Sequence[Record]) -> dict[Order, Record]:
+        orders: dict[str, tuple[Order, Record]] = {}
+        for record in records:
+            try:
+                order = read_command(record, self._service, self._purpose)
+            except InvalidRecordError as error:
+                self._dead_letters.send(record, error.code)
+                log.warning("dead_letter", position=position_of(record), code=error.code)
+            else:
+                if order:
+                    orders[order.command_id] = order, record
+        return dict(orders.values())
+
+    def _carry_out(self, orders: Mapping[Order, Record]) -> None:
+        control = Control.read(self._table, [self._service])
+        purpose, mode = self._named(control), control.modes.get(self._service, "dry_run")
+        if mode == "live":
+            self._preflight()
+            self._carrying.carry_out(orders, purpose)
+            return
+        if mode == "stopped" or self._owes(orders):
+            raise ServiceStoppedError
+        self._preflight()
+        self._rehearse(list(orders))
+
+    def _named(self, control: Control) -> Purpose:
+        purpose = control.policy.purposes.get(self._purpose)
+        if purpose is None or self._service not in purpose.services:
+            raise NoPurposeError
+        return purpose
+
+    def _preflight(self) -> None:
+        if self._clock.now() - self._preflight_at < PREFLIGHT_MICROS:
+            return
+        findings = self._store.preflight()
+        for finding in findings:
+            log.error("rules_refused", service=self._service, code=finding.code, place=finding.place)
+        if findings:
+            raise RulesRefusedError
+        self._preflight_at = self._clock.now()
+
+    def _owes(self, orders: Collection[Order]) -> bool:
+        """Whether a committed command waits for this service, which is not live."""
+        items = self._items.read({order.customer_id for order in orders})
+        return any(_owed(items[order.customer_id].item, order, self._service) for order in orders)
+
+    def _rehearse(self, orders: Sequence[Order]) -> None:
+        """A dry run: count, answer, touch nothing."""
+        started = self._clock.now()
+        counted = self._store.count([order.customer_id for order in orders])
+        for order in orders:
+            self._trail.send(Answer(order, "DRY_RUN", counted.get(order.customer_id, {}), started))
+
+
+def _owed(item: Item, order: Order, service: str) -> bool:
+    command = item.of(order.purpose).command
+    return (
+        command is not None
+        and command.id == order.command_id
+        and command.phase == "COMMITTED"
+        and service in outstanding(command)
+    )
+
+
+def _waves(orders: Sequence[Order]) -> list[list[Order]]:
+    """The orders in waves with no customer twice: at most one command of a customer can stand, and only in its turn."""
+    waves: list[dict[str, Order]] = []
+    for order in orders:
+        wave = next((wave for wave in waves if order.customer_id not in wave), None)
+        if wave is None:
+            waves.append({order.customer_id: order})
+        else:
+            wave[order.customer_id] = order
+    return [list(wave.values()) for wave in waves]

@@ -1,0 +1,44 @@
+"""What a record on the commands topic asks of one service."""
+
+from typing import NamedTuple
+
+from consumers.domain.errors import InvalidRecordError
+from consumers.ports import Record
+from consumers.runtime.records import trace_of
+from schemas.codec import decode
+
+ANONYMIZE, CHECK = "AnonymizeCustomer", "CheckCustomer"
+COMMANDS = frozenset({ANONYMIZE, CHECK})
+
+
+class Order(NamedTuple):
+    """A command for this service, and where it stood."""
+
+    command_id: str
+    attempt: int
+    customer_id: str
+    purpose: str
+    partition: int
+    offset: int
+    traceparent: str | None
+
+
+def read_command(record: Record, service: str, purpose: str) -> Order | None:
+    """The order in a record, None where it is not for this service. InvalidRecordError: it is no command.
+
+    A CheckCustomer asks services with a guard; this one has none.
+    """
+    name, fields = decode(record.value, COMMANDS)
+    if record.key != fields["customer_id"].encode():
+        raise InvalidRecordError("key_mismatch")
+    if name == CHECK or fields["purpose"] != purpose or fields["only_service"] not in {None, service}:
+        return None
+    return Order(
+        fields["command_id"],
+        fields["attempt"],
+        fields["customer_id"],
+        fields["purpose"],
+        record.partition,
+        record.offset,
+        trace_of(record.headers),
+    )

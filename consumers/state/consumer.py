@@ -1,0 +1,150 @@
+"""The state consumer's handler: fold, write, publish, POSITION row; the loop then commits the offset. In this order.
+
+A dead letter goes the same way: hold, dead letter, POSITION row, offset, so that a postpone that could not be read
+still postpones.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import structlog
+
+from consumers.domain.folding import TOO_MANY_PRODUCTS, Late
+from consumers.items import Items
+from consumers.ports import (
+    Clock,
+    FaultPoints,
+    Metrics,
+    Partition,
+    Polled,
+    Record,
+    RecordSink,
+    RecordSource,
+    Stamp,
+    Table,
+)
+from consumers.runtime.control import read_policy
+from consumers.runtime.deadletters import DeadLetters
+from consumers.runtime.records import next_offsets, position_of
+from consumers.state.batch import BatchWriter, Task, Written
+from consumers.state.cache import Cache
+from consumers.state.halting import name_in_halt
+from consumers.state.positions import Positions
+from consumers.state.reading import Refused, Understood, read_record
+from schemas.codec import encode
+
+CHECK_ROWS_MICROS = 30 * 1_000_000
+SERVICE = "lapse.state"
+log = structlog.get_logger()
+
+
+class StateConsumer:
+    """Folds events into items."""
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        items: Items,
+        source: RecordSource,
+        sink: RecordSink,
+        dead_letters: DeadLetters,
+        results: str,
+        clock: Clock,
+        metrics: Metrics,
+        faults: FaultPoints,
+        stamp: Stamp,
+        cache_size: int = 50_000,
+    ) -> None:
+        self._table, self._source, self._sink = table, source, sink
+        self._dead_letters, self._results = dead_letters, results
+        self._clock, self._faults, self._stamp = clock, faults, stamp
+        self._cache = Cache(cache_size)
+        self._writer = BatchWriter(items, self._cache, clock, metrics)
+        self._positions = Positions(table, stamp(), stamp)
+        self._checked_at = clock.now()
+
+    def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
+        """Take over the POSITION rows; start at the lower of row and committed offset."""
+        read_policy(self._table)
+        self._cache.drop()
+        self._positions.drop()
+        topic = next(iter(partitions)).topic
+        committed = self._source.committed(partitions)
+        starts = self._positions.take_over({each.partition: offset for each, offset in committed.items()})
+        return {Partition(topic, number): offset for number, offset in starts.items()}
+
+    def idle(self) -> None:
+        """Look now and then whether the rows are still this consumer's."""
+        if self._clock.now() - self._checked_at >= CHECK_ROWS_MICROS:
+            self._positions.check()
+            self._checked_at = self._clock.now()
+
+    def handle(self, polled: Polled) -> Mapping[Partition, int]:
+        """Fold a batch; the offsets to commit."""
+        if polled.records:
+            self._fold(polled.records)
+        offsets = next_offsets(polled)
+        self._faults.reach("state.after_table")
+        self._positions.advance({each.partition: offset for each, offset in offsets.items()})
+        self._faults.reach("state.after_position")
+        return offsets
+
+    def _fold(self, records: Sequence[Record]) -> None:
+        tasks, refused = _sorted(records)
+        halting = [position_of(record) for record, why in refused if why.halts]
+        if halting:
+            name_in_halt(self._table, halting, self._stamp)
+            log.error("halted", records=len(halting))
+        written = self._writer.write(tasks, read_policy(self._table))
+        for customer, late in written.late:
+            self._sink.send(self._results, customer.encode(), _late_result(customer, late, self._clock.now()))
+        self._send_dead(records, refused, written)
+        self._sink.flush()
+
+    def _send_dead(
+        self, records: Sequence[Record], refused: Sequence[tuple[Record, Refused]], written: Written
+    ) -> None:
+        for record, why in refused:
+            if position_of(record) not in written.discarded:
+                send = self._dead_letters.send_without_content if why.personal else self._dead_letters.send
+                send(record, why.code)
+                log.warning("dead_letter", position=position_of(record), code=why.code)
+        for record in records if written.too_many else ():
+            if position_of(record) in written.too_many:
+                self._dead_letters.send(record, TOO_MANY_PRODUCTS)
+
+
+def _sorted(records: Sequence[Record]) -> tuple[dict[str, Task], list[tuple[Record, Refused]]]:
+    """A batch by customer, in the order of the log, and the records that cannot be handled."""
+    tasks: dict[str, Task] = {}
+    refused: list[tuple[Record, Refused]] = []
+    for record in records:
+        read = read_record(record)
+        if isinstance(read, Understood):
+            _task(tasks, read.customer_id).events.append(read.event)
+            continue
+        refused.append((record, read))
+        for customer in read.holds:
+            _task(tasks, customer).bad.append((position_of(record), read.code))
+    return tasks, refused
+
+
+def _task(tasks: dict[str, Task], customer: str) -> Task:
+    found = tasks.get(customer)
+    if found is None:
+        found = tasks[customer] = Task([], [])
+    return found
+
+
+def _late_result(customer: str, late: Late, now: int) -> bytes:
+    fields = {
+        "command_id": late.command_id,
+        "attempt": late.attempt,
+        "customer_id": customer,
+        "purpose": late.purpose,
+        "service": SERVICE,
+        "outcome": "LATE",
+        "rows_by_table": {},
+        "finished_at": now,
+    }
+    return encode("AnonymizationResult", fields)

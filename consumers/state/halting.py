@@ -1,0 +1,19 @@
+"""`all, HALT`: records that may have been meant for anybody. While one is named: no claims, no commits."""
+
+from collections.abc import Sequence
+
+from consumers.domain import rows
+from consumers.domain.rows import Halt
+from consumers.ports import Stamp, Table
+from consumers.runtime.control import rewrite
+
+
+def name_in_halt(table: Table, positions: Sequence[str], stamp: Stamp) -> None:
+    """Name these records, unless a person has discarded them."""
+
+    def named(body: bytes | None) -> bytes | None:
+        halt = rows.halt(body) if body else Halt()
+        news = [each for each in positions if each not in halt.discarded and each not in halt.positions]
+        return rows.to_json(halt._replace(positions=(*halt.positions, *news))) if news else None
+
+    rewrite(table, rows.ALL_HALT, stamp, named)

@@ -1,0 +1,1 @@
+"""The ticker: claims what is due, within its caps, and looks after commands whose lease is over."""

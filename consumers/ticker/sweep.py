@@ -1,0 +1,174 @@
+"""The sweep of a tick: shard by shard through the index, each item read strongly, decided, written, sent.
+
+Whoever reads an item from the index acts on it or writes back its recomputed keys; only an unarmed purpose, a spent
+budget or a halt leaves it where it is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from consumers.domain.commands import Decided, Sent, claim, claimable, serve_leases
+from consumers.domain.index import SHARDS, Prefix, index_keys, shard
+from consumers.domain.item import Item, unanswered
+from consumers.domain.policy import Policy
+from consumers.domain.registers import Register
+from consumers.items import Change, Items, Stored
+from consumers.ports import Clock, FaultPoints, IndexEntry, Metrics, RecordSink, Table, TopicOffsets
+from consumers.runtime.barrier import Barrier
+from consumers.runtime.control import Control
+from consumers.runtime.measures import CLAIMED, RACES, WRITES
+from consumers.runtime.records import TRACEPARENT
+from schemas.codec import encode
+
+PAGE = 500
+COPY_MARGIN = 2 * 60 * 1_000_000
+SWEPT: tuple[Prefix, ...] = ("lease", "partial", "due", "forget")
+log = structlog.get_logger()
+
+
+class Topics(NamedTuple):
+    """Where commands go, and the group of a service."""
+
+    commands: str
+    group: Callable[[str], str]
+
+
+class Sweep:
+    """Serves leases and claims what is due."""
+
+    def __init__(
+        self,
+        *,
+        table: Table,
+        items: Items,
+        sink: RecordSink,
+        offsets: TopicOffsets,
+        barrier: Barrier,
+        topics: Topics,
+        clock: Clock,
+        metrics: Metrics,
+        faults: FaultPoints,
+    ) -> None:
+        self._table, self._items, self._sink, self._offsets = table, items, sink, offsets
+        self._barrier, self._topics = barrier, topics
+        self._clock, self._metrics, self._faults = clock, metrics, faults
+
+    def run(self, as_of: int, take: Callable[[int], int]) -> int:
+        """Sweep every shard; `take` grants budget. How many customers were claimed."""
+        return sum(self._sweep(prefix, number, as_of, take) for number in range(SHARDS) for prefix in SWEPT)
+
+    def _sweep(self, prefix: Prefix, number: int, as_of: int, take: Callable[[int], int]) -> int:
+        until = min(as_of, self._clock.now()) if prefix == "due" else self._clock.now()
+        claimed, after = 0, None
+        while page := self._table.due(shard(prefix, number), until, PAGE, after):
+            claimed += self._page(page, as_of, take)
+            after = page[-1]
+        return claimed
+
+    def _page(self, page: Sequence[IndexEntry], as_of: int, take: Callable[[int], int]) -> int:
+        self._barrier.wait()
+        control = Control.read(self._table)
+        items = self._items.read(entry.id for entry in page)
+        now = self._clock.now()
+        present = {
+            customer: stored
+            for customer, stored in items.items()
+            if stored.row and not self._forgotten(stored, control, now)
+        }
+        served = self._leases(present, control, now)
+        granted = self._granted(served, control, min(as_of, now), take)
+        decided = {
+            customer: _claimed(served[customer], customer in granted, control, as_of, now) for customer in served
+        }
+        self._write(present, decided, control.policy)
+        self._metrics.count(CLAIMED, len(granted))
+        return len(granted)
+
+    def _leases(self, items: Mapping[str, Stored], control: Control, now: int) -> dict[str, Decided]:
+        past = self._past_the_copy(items, now)
+        return {
+            customer: serve_leases(stored.item, control.policy, control.modes, past, now)
+            for customer, stored in items.items()
+        }
+
+    def _past_the_copy(self, items: Mapping[str, Stored], now: int) -> set[str]:
+        """Services whose groups have read beyond the youngest copy among the expired commands."""
+        sent: dict[str, int] = {}
+        for stored in items.values():
+            for state in stored.item.purposes.values():
+                if state.command and state.command.lease_until <= now:
+                    for service in unanswered(state.command):
+                        sent[service] = max(sent.get(service, 0), state.command.sent_at)
+        return {service for service, at in sent.items() if self._passed(service, at)}
+
+    def _passed(self, service: str, sent_at: int) -> bool:
+        return self._offsets.passed(self._topics.group(service), self._topics.commands, sent_at + COPY_MARGIN)
+
+    def _granted(
+        self, served: Mapping[str, Decided], control: Control, at: int, take: Callable[[int], int]
+    ) -> set[str]:
+        """The customers of the page that may be claimed: due, armed, nothing halted, budget taken."""
+        if control.halted:
+            return set()
+        due = [customer for customer, each in served.items() if claimable(each.item, control.policy, control.modes, at)]
+        return set(due[: take(len(due))]) if due else set()
+
+    def _write(self, before: Mapping[str, Stored], decided: Mapping[str, Decided], policy: Policy) -> None:
+        changes = {
+            customer: Change(before[customer], each.item)
+            for customer, each in decided.items()
+            if each.item is not before[customer].item or _misplaced(before[customer], policy)
+        }
+        results = self._items.write(list(changes.values()), policy)
+        self._faults.reach("ticker.after_claim")
+        written = [stored for stored, done in results if done]
+        for stored in written:
+            self._items.publish(stored)
+            for sent in decided[stored.item.customer_id].sent:
+                self._send(stored.item, sent)
+        self._sink.flush()
+        self._metrics.count(WRITES, len(written), role="ticker")
+        self._metrics.count(RACES, len(results) - len(written), role="ticker")
+
+    def _send(self, item: Item, sent: Sent) -> None:
+        trace = trace_of_item(item)
+        headers = [(TRACEPARENT, trace.encode())] if trace else []
+        self._sink.send(self._topics.commands, item.customer_id.encode(), command_record(item, sent), headers)
+
+    def _forgotten(self, stored: Stored, control: Control, now: int) -> bool:
+        keys = index_keys(stored.item, control.policy)
+        ripe = keys is not None and keys.due_shard.startswith("forget#") and keys.next_action_at <= now
+        return ripe and self._items.forget(stored)
+
+
+def _claimed(served: Decided, granted: bool, control: Control, as_of: int, now: int) -> Decided:
+    if not granted:
+        return served
+    claimed = claim(served.item, control.policy, control.modes, as_of, now)
+    return Decided(claimed.item, served.sent + claimed.sent)
+
+
+def _misplaced(stored: Stored, policy: Policy) -> bool:
+    return stored.row is not None and index_keys(stored.item, policy) != stored.row.keys
+
+
+def command_record(item: Item, sent: Sent) -> bytes:
+    """The AnonymizeCustomer record of a command."""
+    fields = {
+        "command_id": sent.command.id,
+        "attempt": sent.command.attempt,
+        "customer_id": item.customer_id,
+        "purpose": sent.purpose,
+        "sent_at": sent.command.sent_at,
+    }
+    return encode("AnonymizeCustomer", fields)
+
+
+def trace_of_item(item: Item) -> str | None:
+    """The trace context of the newest statement that came with one."""
+    traced: list[Register] = [
+        register for product in item.products.values() for register in product if register and register.traceparent
+    ]
+    return max(traced, key=lambda register: register[:3]).traceparent if traced else None
