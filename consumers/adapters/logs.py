@@ -1,0 +1,24 @@
+"""Logs: structlog, an event name and keys. One line per batch, none per record."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_logs(*, as_json: bool, level: int = logging.INFO) -> None:
+    """Write logs to standard error, as JSON lines or for a person's eyes."""
+    render: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

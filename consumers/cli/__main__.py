@@ -1,0 +1,5 @@
+"""`python -m consumers.cli` is `lapse`."""
+
+from consumers.cli.main import main
+
+main()

@@ -1,0 +1,54 @@
+"""Joins the commands and turns errors into exit codes: 0 done, 1 refused or failed, 2 usage, 130 interrupted."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consumers.adapters.logs import configure_logs
+from consumers.cli import customers, installing, offsets, rules, run, services, status, ticks
+from consumers.cli.context import CliContext
+from consumers.demo.command import demo
+from consumers.domain.errors import LapseError
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file; lapse.yaml here if there is one.")]
+
+lapse = typer.Typer(
+    name="lapse",
+    help="Makes personal data lapse on its due date.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@lapse.callback()
+def _shared(context: typer.Context, config: Config = None) -> None:
+    configure_logs(as_json=not sys.stderr.isatty())
+    context.obj = CliContext(config)
+
+
+lapse.command()(demo)
+lapse.command()(run.run)
+lapse.add_typer(ticks.commands, name="tick")
+lapse.add_typer(services.commands, name="service")
+lapse.command()(status.status)
+lapse.command()(customers.customer)
+lapse.add_typer(customers.hold_commands, name="hold")
+lapse.add_typer(installing.policy_commands, name="policy")
+lapse.add_typer(rules.commands, name="rules")
+lapse.add_typer(offsets.commands, name="offsets")
+lapse.add_typer(installing.topic_commands, name="topics")
+lapse.add_typer(installing.table_commands, name="table")
+
+
+def main() -> None:
+    """Run a command and exit."""
+    try:
+        lapse(standalone_mode=True)
+    except LapseError as error:
+        typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

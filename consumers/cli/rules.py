@@ -1,0 +1,37 @@
+"""`lapse rules`: rules files against live databases."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from consumers.cli.context import app_of
+from consumers.cli.output import AsJson, show
+from consumers.stores import SqlStore, load_rules
+
+commands = typer.Typer(help="Rules files.", no_args_is_help=True)
+Files = Annotated[list[Path] | None, typer.Argument(help="Rules files; all of the services folder if left out.")]
+
+
+@commands.callback()
+def _rules() -> None:
+    """Rules files."""
+
+
+@commands.command()
+def check(context: typer.Context, files: Files = None, as_json: AsJson = False) -> None:
+    """Compare rules with the live schema. Touches nothing; exits 1 if anything would fail or leak."""
+    app = app_of(context)
+    paths = files or [app.rules_file(service) for service in app.services()]
+    rows = [row for path in paths for row in _findings(path)]
+    show(rows, ("service", "code", "place", "message", "repair"), title="findings", as_json=as_json)
+    if rows or not paths:
+        raise typer.Exit(1)
+
+
+def _findings(path: Path) -> list[dict[str, str]]:
+    rules = load_rules(path, os.environ)
+    with closing(SqlStore(rules)) as store:
+        return [{"service": rules.service, **finding._asdict()} for finding in store.preflight()]

@@ -1,0 +1,1 @@
+"""What a person does with Lapse; the command line only asks and prints."""

@@ -1,0 +1,77 @@
+"""Service modes: live, dry run, stopped."""
+
+from typing import NamedTuple
+
+from consumers.domain import rows
+from consumers.domain.errors import PermanentError
+from consumers.domain.index import SHARDS, Prefix, shard
+from consumers.domain.policy import Mode, Policy
+from consumers.domain.rows import ModeRow
+from consumers.ports import Clock, Stamp, Table
+from consumers.runtime.control import read_policy, rewrite
+
+FAR = 1 << 62
+
+
+class ServiceMode(NamedTuple):
+    """A service as `lapse service list` shows it. `by` None: nobody has set a mode, so it is in dry run."""
+
+    service: str
+    purpose: str
+    mode: Mode
+    by: str | None
+    at: int | None
+
+
+def service_modes(table: Table) -> list[ServiceMode]:
+    """Every service of the policy with its mode."""
+    policy = read_policy(table)
+    names = [(service, purpose.name) for purpose in policy.purposes.values() for service in purpose.services]
+    found = table.read([rows.mode_key(service) for service, _ in names])
+    listed = []
+    for service, purpose in sorted(names):
+        row = found.get(rows.mode_key(service))
+        set_to = rows.mode(row.body) if row else None
+        listed.append(
+            ServiceMode(service, purpose, set_to.mode, set_to.by, set_to.at)
+            if set_to
+            else ServiceMode(service, purpose, "dry_run", None, None)
+        )
+    return listed
+
+
+def set_mode(table: Table, service: str, mode: Mode, by: str, clock: Clock, stamp: Stamp) -> ServiceMode:
+    """Set a service's mode. A second call changes nothing but who and when.
+
+    Raises:
+        PermanentError: The policy has no such service, or a live one would leave while commands are in flight.
+    """
+    policy = read_policy(table)
+    purpose = policy.purpose_of(service)
+    if purpose is None:
+        raise PermanentError(f"the policy has no service {service}; it has: {', '.join(_services(policy)) or 'none'}")
+    key = rows.mode_key(service)
+    row = table.read([key]).get(key)
+    if mode == "dry_run" and row and rows.mode(row.body).mode != "dry_run":
+        _refuse_in_flight(table, service)
+    new = ModeRow(mode, by, clock.now())
+    rewrite(table, key, stamp, lambda _: rows.to_json(new))
+    return ServiceMode(service, purpose.name, mode, by, new.at)
+
+
+def _refuse_in_flight(table: Table, service: str) -> None:
+    flying = count(table, "lease", FAR) + count(table, "partial", FAR)
+    if flying:
+        raise PermanentError(
+            f"{flying} customers have commands in flight, which {service} may owe an answer; "
+            f"wait until `lapse status` shows none, or use `lapse service stop {service}` to pause it"
+        )
+
+
+def count(table: Table, prefix: Prefix, until: int) -> int:
+    """Entries of the index with a prefix, over all shards."""
+    return sum(table.count(shard(prefix, number), until) for number in range(SHARDS))
+
+
+def _services(policy: Policy) -> list[str]:
+    return sorted(service for purpose in policy.purposes.values() for service in purpose.services)

@@ -1,0 +1,175 @@
+"""Settings: one frozen model from lapse.yaml, every key overridable by environment (`LAPSE__KAFKA__BOOTSTRAP_SERVERS`).
+
+Roles never see it; app.py hands them plain values.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from consumers.domain.errors import PermanentError
+from consumers.domain.policy import Policy, Purpose
+from consumers.domain.retention import Retention
+
+DEFAULT_FILE = "lapse.yaml"
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+
+
+class SettingsError(PermanentError):
+    """The settings cannot be used."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Part):
+    """The cluster. `properties` pass through to librdkafka."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    prefix: str = "lapse."
+    properties: dict[str, str | int | float | bool] = {}
+
+
+class TableSettings(_Part):
+    """The DynamoDB table. `endpoint_url` None: AWS itself."""
+
+    name: str = "lapse"
+    region: str = "eu-north-1"
+    endpoint_url: str | None = None
+
+
+class RetentionSettings(_Part):
+    """How long data is kept after its reason has ended."""
+
+    years: int = Field(0, ge=0, le=200)
+    months: int = Field(0, ge=0, le=2400)
+    days: int = Field(0, ge=0, le=73_000)
+    counted_from: Literal["event", "end_of_year"] = "event"
+    timezone: str = "UTC"
+    rounding: Literal["day"] = "day"
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        from zoneinfo import ZoneInfo  # noqa: PLC0415 - only here, and only to refuse a name early
+
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("not a time zone of the tz database, such as Europe/Stockholm") from None
+        return name
+
+
+class PurposeSettings(_Part):
+    """Why a group of services keeps data. `products` None: every kind of product counts."""
+
+    retention: RetentionSettings
+    services: tuple[Name, ...]
+    products: tuple[str, ...] | None = None
+
+
+class Settings(BaseSettings):
+    """Everything a process of Lapse needs to know."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="LAPSE__",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    table: TableSettings = TableSettings()
+    purposes: dict[Name, PurposeSettings] = {}
+    always: tuple[str, ...] = ()
+    services: Path = Path("services")
+    lease_seconds: int = Field(6 * 3600, ge=1)
+    claims_per_day: int = Field(10_000, ge=0)
+    barrier_seconds: float = Field(5.0, gt=0)
+    batch: int = Field(500, ge=1, le=10_000)
+    cache_items: int = Field(50_000, ge=0)
+    health_host: str = "127.0.0.1"
+    health_port: int | None = None
+    id_hash_key: str = ""
+    log_json: bool = True
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    def policy(self) -> Policy:
+        """The policy these settings ask for; in force only once `lapse policy apply` wrote it to the table."""
+        return Policy(
+            purposes={name: _purpose(name, purpose) for name, purpose in self.purposes.items()},
+            always=frozenset(self.always),
+            lease=self.lease_seconds * 1_000_000,
+            cap=self.claims_per_day,
+        )
+
+
+def _purpose(name: str, settings: PurposeSettings) -> Purpose:
+    products = None if settings.products is None else frozenset(settings.products)
+    return Purpose(name, Retention(**settings.retention.model_dump()), settings.services, products)
+
+
+def load_settings(file: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read lapse.yaml and the environment.
+
+    Args:
+        file: The file named by the user; None: lapse.yaml in the working directory, if there is one.
+        environ: Where `LAPSE__…` is looked for; only to say which keys came from there.
+
+    Raises:
+        SettingsError: Says file, key, what is wrong, and what would be right.
+    """
+    path = file or Path(DEFAULT_FILE)
+    if file is None and not path.exists():
+        return _checked({}, path, environ)
+    return _checked(_read(path), path, environ)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read ({error.strerror}); name another file with --config") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = f" line {where.line + 1}" if where else ""
+        raise SettingsError(f"{path}{line}: not YAML ({getattr(error, 'problem', None) or 'bad encoding'})") from None
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path}: must be a mapping of keys such as `kafka:` and `purposes:`")
+    return found
+
+
+def _checked(values: dict[str, Any], path: Path, environ: Mapping[str, str]) -> Settings:
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        lines = [f"  {_key(each['loc'], environ)}: {each['msg']}" for each in error.errors(include_input=False)]
+        raise SettingsError("\n".join([f"{path}: not usable", *lines])) from None
+
+
+def _key(location: tuple[int | str, ...], environ: Mapping[str, str]) -> str:
+    name = "__".join(["LAPSE", *(str(part).upper() for part in location)])
+    dotted = ".".join(map(str, location))
+    return f"{dotted} (from {name})" if name in environ else dotted
