@@ -152,7 +152,9 @@ class Table(Protocol):
     def write(self, writes: Sequence[Write]) -> Sequence[Lost | None]:
         """Carry out conditional writes, each on its own; None where it was written. No key may occur twice.
 
-        After a TransientError any of them may have been written.
+        A write that stands already (same version and stamp) counts as written, so a batch may be repeated after a
+        TransientError, where any of them may have been written. Removing a row that is gone counts as written.
+        PermanentError: one was refused for good (size, missing table); the others may have been written.
         """
 
     def due(self, due_shard: str, until: int, limit: int, after: "IndexEntry | None" = None) -> Sequence["IndexEntry"]:

@@ -63,7 +63,7 @@ class Loop:
 
     def run(self, stop: Callable[[], bool], *, until_caught_up: bool = False) -> None:
         """Run until `stop` says so or, if asked, every assigned partition was handled to its end."""
-        while not stop() and not (until_caught_up and self._caught_up()):
+        while not stop() and not (until_caught_up and self.caught_up):
             self.step()
         log.info("loop_stopped", role=self._role)
 
@@ -99,7 +99,9 @@ class Loop:
         self._ended -= {Partition(record.topic, record.partition) for record in polled.records}
         self._ended |= set(polled.ends)
 
-    def _caught_up(self) -> bool:
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything assigned was handled to its end."""
         return bool(self._assigned) and self._in_hand is None and self._assigned <= self._ended
 
     def _work(self) -> None:

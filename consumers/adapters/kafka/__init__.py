@@ -1,0 +1,19 @@
+"""Kafka through confluent-kafka. No type of that client leaves this package."""
+
+from consumers.adapters.kafka.config import KafkaConfig
+from consumers.adapters.kafka.groups import KafkaGroups, Moved
+from consumers.adapters.kafka.offsets import KafkaOffsets
+from consumers.adapters.kafka.sink import KafkaSink
+from consumers.adapters.kafka.source import KafkaSource
+from consumers.adapters.kafka.topics import Difference, KafkaTopics
+
+__all__ = [
+    "Difference",
+    "KafkaConfig",
+    "KafkaGroups",
+    "KafkaOffsets",
+    "KafkaSink",
+    "KafkaSource",
+    "KafkaTopics",
+    "Moved",
+]

@@ -1,0 +1,110 @@
+"""Setting the offsets of a group that nobody is a member of."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from consumers.adapters.kafka.answers import answer
+from consumers.adapters.kafka.config import ANSWER_SECONDS, KafkaConfig, admin_properties, observer_properties
+from consumers.adapters.kafka.failures import kafka_error, raisable
+from consumers.adapters.kafka.offsets import KafkaOffsets, committed_offsets
+from consumers.adapters.record_rules import PARTITION_REVOKED
+from consumers.domain.errors import LapseError, PermanentError
+from consumers.ports import Partition
+
+
+class Moved(NamedTuple):
+    """Committed offsets of a group by partition, before and, as read back, after."""
+
+    before: Mapping[int, int | None]
+    after: Mapping[int, int | None]
+
+
+class KafkaGroups:
+    """Groups of consumers, from outside."""
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self._config = config
+        self._admin = AdminClient(admin_properties(config))
+
+    def members(self, group: str) -> int:
+        """How many members a group has; 0 for one that does not exist. One that died counts until its session is over.
+
+        Raises:
+            TransientError: The broker is away.
+        """
+        future = self._admin.describe_consumer_groups([group], request_timeout=ANSWER_SECONDS)[group]
+        return len(answer(future, f"members of {group}").members)
+
+    def would_reset_to_earliest(self, group: str, topic: str) -> Moved:
+        """What `reset_to_earliest` would do; changes nothing.
+
+        Raises:
+            TransientError: The broker is away.
+            PermanentError: The group has members, or the topic does not exist.
+        """
+        if members := self.members(group):
+            raise _has_members(group, f"{members}")
+        with (
+            closing(KafkaOffsets(self._config)) as offsets,
+            closing(Consumer(observer_properties(self._config, group))) as outsider,
+        ):
+            first = offsets.beginning(topic)
+            before = committed_offsets(outsider, [Partition(topic, number) for number in first])
+        return Moved(_numbers(before), first)
+
+    def reset_to_earliest(self, group: str, topic: str) -> Moved:
+        """Set a group back to the first records that are still in the log.
+
+        Raises:
+            TransientError: The broker is away.
+            PermanentError: The group has members, the topic does not exist, or what was read back is not what was set.
+        """
+        with closing(KafkaOffsets(self._config)) as offsets:
+            return self.reset(group, topic, offsets.beginning(topic))
+
+    def reset(self, group: str, topic: str, offsets: Mapping[int, int]) -> Moved:
+        """Set a group's offsets by partition.
+
+        Raises:
+            TransientError: The broker is away.
+            PermanentError: The group has members, or what was read back is not what was set.
+        """
+        members = self.members(group)
+        if members:
+            raise _has_members(group, f"{members}")
+        # Never subscribes: it writes as an outsider, which the broker allows for a group without members only.
+        with closing(Consumer(observer_properties(self._config, group))) as outsider:
+            partitions = [Partition(topic, number) for number in offsets]
+            before = committed_offsets(outsider, partitions)
+            _commit(outsider, group, [TopicPartition(topic, *each) for each in offsets.items()])
+            after = committed_offsets(outsider, partitions)
+        if _numbers(after) != dict(offsets):
+            raise PermanentError(f"group {group}: offsets read back differ from those written", code="not_as_written")
+        return Moved(_numbers(before), _numbers(after))
+
+
+def _commit(outsider: Consumer, group: str, offsets: list[TopicPartition]) -> None:
+    try:
+        answers = outsider.commit(offsets=offsets, asynchronous=False)
+    except KafkaException as error:
+        raise _refused(group, raisable(kafka_error(error), f"offsets of {group}")) from error
+    for each in answers:
+        if each.error is not None:
+            raise _refused(group, raisable(each.error, f"offsets of {group}"))
+
+
+def _refused(group: str, error: LapseError) -> LapseError:
+    # A member that joined after the count: the broker takes the outsider for one that was thrown out.
+    return _has_members(group, "new") if error.code == PARTITION_REVOKED else error
+
+
+def _has_members(group: str, how_many: str) -> PermanentError:
+    return PermanentError(f"group {group} has {how_many} members; stop them first", code="group_has_members")
+
+
+def _numbers(offsets: Mapping[Partition, int | None]) -> dict[int, int | None]:
+    return {at.partition: offset for at, offset in offsets.items()}

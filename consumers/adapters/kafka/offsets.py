@@ -1,0 +1,127 @@
+"""What the broker says about topics and groups."""
+
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import Future
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # its re-exports are unmarked
+
+from consumers.adapters.kafka.answers import answer, partition_counts
+from consumers.adapters.kafka.config import ANSWER_SECONDS, KafkaConfig, admin_properties, observer_properties
+from consumers.adapters.kafka.failures import kafka_error, raisable
+from consumers.ports import Partition
+
+_LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # its return types are missing
+_EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+
+
+class KafkaOffsets:
+    """Offsets of topics and groups. Fulfils TopicOffsets.
+
+    Partition counts are read once: Lapse never changes them, keys would move.
+    """
+
+    def __init__(self, config: KafkaConfig) -> None:
+        self._config = config
+        # Kept for as long as this object: results never arrive once the client is gone.
+        self._admin = AdminClient(admin_properties(config))
+        self._counts: dict[str, int] = {}
+        self._observers: dict[str, Consumer] = {}
+
+    def end(self, topic: str) -> Mapping[int, int]:
+        """End offsets by partition as a read_committed consumer sees them: where an open transaction begins, if any.
+
+        Raises:
+            TransientError: The broker is away.
+            PermanentError: No such topic.
+        """
+        return self._listed(topic, _LATEST, IsolationLevel.READ_COMMITTED)
+
+    def beginning(self, topic: str) -> Mapping[int, int]:
+        """First offsets by partition that are still in the log.
+
+        Raises:
+            TransientError: The broker is away.
+            PermanentError: No such topic.
+        """
+        return self._listed(topic, _EARLIEST, IsolationLevel.READ_UNCOMMITTED)
+
+    def lag(self, group: str, topic: str) -> int:
+        """How many records of a topic a group has still to read, transaction markers counted; all without offsets.
+
+        What retention has deleted is not counted: nobody can read it.
+
+        Raises:
+            TransientError: The broker is away.
+            PermanentError: No such topic.
+        """
+        ends, first = self.end(topic), self.beginning(topic)
+        committed = self._committed(group, topic, ends)
+        return sum(max(0, end - max(committed[number] or 0, first[number])) for number, end in ends.items())
+
+    def passed(self, group: str, topic: str, at: int) -> bool:
+        """Whether a group is past, in every partition, all that was appended before `at` (microseconds).
+
+        A group without a committed offset is past an empty partition only; an open transaction is waited for.
+
+        Raises:
+            TransientError: The broker is away.
+            PermanentError: No such topic.
+        """
+        # Timestamps are milliseconds: the first record at or after `at` is the one at the next full millisecond.
+        spec = OffsetSpec.for_timestamp(-(-at // 1000))
+        # The undecided end, so that a transaction still open keeps the group from being past it.
+        ends = self._listed(topic, _LATEST, IsolationLevel.READ_UNCOMMITTED)
+        first = self._listed(topic, spec, IsolationLevel.READ_UNCOMMITTED)
+        committed = self._committed(group, topic, ends)
+        targets = {number: first[number] if first[number] >= 0 else end for number, end in ends.items()}
+        return all((committed[number] or 0) >= target for number, target in targets.items())
+
+    def close(self) -> None:
+        """Release connections."""
+        for observer in self._observers.values():
+            observer.close()
+        self._observers.clear()
+
+    def _listed(self, topic: str, spec: OffsetSpec, isolation: IsolationLevel) -> dict[int, int]:
+        asked = {TopicPartition(topic, number): spec for number in range(self._count(topic))}
+        doing = f"offsets of {topic}"
+        futures: Mapping[TopicPartition, Future[object]] = self._admin.list_offsets(
+            asked, isolation_level=isolation, request_timeout=ANSWER_SECONDS
+        )
+        return {at.partition: int(answer(future, doing).offset) for at, future in futures.items()}
+
+    def _count(self, topic: str) -> int:
+        if topic not in self._counts:
+            self._counts[topic] = partition_counts(self._admin, [topic])[topic]
+        return self._counts[topic]
+
+    def _committed(self, group: str, topic: str, numbers: Iterable[int]) -> dict[int, int | None]:
+        found = committed_offsets(self._observer(group), [Partition(topic, number) for number in numbers])
+        return {at.partition: offset for at, offset in found.items()}
+
+    def _observer(self, group: str) -> Consumer:
+        if group not in self._observers:
+            self._observers[group] = Consumer(observer_properties(self._config, group))
+        return self._observers[group]
+
+
+def committed_offsets(consumer: Consumer, partitions: Collection[Partition]) -> dict[Partition, int | None]:
+    """Committed offsets of the group the consumer is configured with, None where there is none.
+
+    Asked through a consumer: AdminClient.list_consumer_group_offsets can crash the process while the coordinator moves
+    (confluent-kafka 2.16, librdkafka issue 5040).
+
+    Raises:
+        TransientError: The broker is away.
+    """
+    if not partitions:
+        return {}
+    try:
+        answers = consumer.committed([TopicPartition(*at) for at in partitions], ANSWER_SECONDS)
+    except KafkaException as error:
+        raise raisable(kafka_error(error), "committed offsets") from error
+    for each in answers:
+        if each.error is not None:
+            raise raisable(each.error, f"committed offset of {each.topic}-{each.partition}")
+    return {Partition(each.topic, each.partition): each.offset if each.offset >= 0 else None for each in answers}

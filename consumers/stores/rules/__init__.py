@@ -1,0 +1,9 @@
+"""The rules of one service: what happens to which column. Read from YAML, checked before a database is asked."""
+
+from consumers.stores.rules.describe import describe
+from consumers.stores.rules.digest import rules_digest
+from consumers.stores.rules.loading import load_rules
+from consumers.stores.rules.model import Rules, Table
+from consumers.stores.rules.problems import RulesError
+
+__all__ = ["Rules", "RulesError", "Table", "describe", "load_rules", "rules_digest"]

@@ -1,0 +1,20 @@
+"""The digest that ledger rows and results name: which rules were in force."""
+
+import hashlib
+import json
+
+from sqlalchemy.engine import make_url
+
+from consumers.stores.rules.model import Rules, fields_of
+
+
+def rules_digest(rules: Rules) -> str:
+    """Hex SHA-256 over canonical JSON of the parsed rules; password and options of the URL are left out.
+
+    Comments, order of keys and spelling of lengths of time do not change it.
+    """
+    fields = fields_of(rules)
+    url = make_url(rules.store.url.get_secret_value())
+    fields["store"]["url"] = url.set(password=None, query={}).render_as_string()
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

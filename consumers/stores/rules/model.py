@@ -1,0 +1,175 @@
+"""A rules file as frozen models. What the design names but this version does not carry out is refused, not ignored."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from consumers.stores.rules.problems import not_available, refusal
+from consumers.stores.rules.strategies import Strategy
+
+_DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|min)")
+_UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000}
+
+
+def _refuse(_: object) -> None:
+    raise not_available("this key", "take it out; a service that needs it cannot be served by this version.")
+
+
+def _milliseconds(written: object) -> int:
+    match = _DURATION.fullmatch(written) if isinstance(written, str) else None
+    if match is None:
+        raise refusal("duration", "not a length of time.", "write for example 30s, 500ms or 2min.")
+    return int(match[1]) * _UNIT_MS[match[2]]
+
+
+def _sql_kind(written: object) -> object:
+    if written in {"dynamodb", "s3"}:
+        raise not_available(f"store kind {written!r}", "only {kind: sql} on PostgreSQL is available.")
+    return written
+
+
+def _postgresql_url(written: object) -> object:
+    try:
+        url = make_url(str(written))
+    except ArgumentError:
+        url = None
+    if url is None:
+        raise refusal("url", "not a database URL.", "write postgresql://USER:PASSWORD@HOST/DATABASE.")
+    if url.get_backend_name() not in {"postgresql", "postgres"}:
+        raise not_available("this kind of database", "only postgresql:// URLs are available.")
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+
+def _none_or(written: object) -> object:
+    if written is None:
+        raise refusal("ledger", "empty.", "write {schema: NAME}, or the word none.")
+    return None if written == "none" else written
+
+
+def _unavailable_deletion(written: object) -> object:
+    if written not in {None, "delete"}:
+        raise refusal("rows", "unknown word.", "write rows: delete, or leave it out.")
+    return written
+
+
+def _sequence(written: object) -> object:
+    return tuple(written) if isinstance(written, list) else written
+
+
+Name = Annotated[str, Field(min_length=1, max_length=63)]  # PostgreSQL cuts longer identifiers
+Names = Annotated[tuple[Name, ...], BeforeValidator(_sequence)]
+Reason = Annotated[str, Field(min_length=3)]
+Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class StoreRules(_Frozen):
+    """Where the database is. `url` is a SQLAlchemy URL with its secret; `statement_timeout` is in milliseconds."""
+
+    kind: Annotated[Literal["sql"], BeforeValidator(_sql_kind)]
+    url: Annotated[SecretStr, BeforeValidator(_postgresql_url)]
+    schema_name: Name = Field(alias="schema")
+    statement_timeout: Annotated[int, BeforeValidator(_milliseconds)] = 30_000
+
+
+class Customer(_Frozen):
+    """How a customer id finds its rows: by `column` of the root table (default: the root table's only key column)."""
+
+    type: Literal["text", "integer", "uuid"]
+    column: Name | None = None
+    lookup: Later = None
+
+
+class Ledger(_Frozen):
+    """Where the rows that prove a command was carried out are kept: table `lapse_ledger` in `schema`."""
+
+    schema_name: Name = Field(alias="schema")
+
+
+class Token(_Frozen):
+    """A column that gets a fresh UUID with the change, so that `unique_with` may hold equal values."""
+
+    column: Name
+    unique_with: Annotated[Names, Field(min_length=1)]
+
+
+class Index(_Frozen):
+    """Why a table may be scanned although no index serves its lookups."""
+
+    accept_scan: Reason
+
+
+class Table(_Frozen):
+    """What happens to the rows of one table. `join` is child column: parent column."""
+
+    key: Names = ()
+    flag: Name | None = None
+    token: Token | None = None
+    parent: Name | None = None
+    join: Annotated[Mapping[Name, Name], Field(min_length=1)] | None = None
+    mask: Mapping[Name, Strategy] = Field(default_factory=dict)
+    keep: Mapping[Reason, Names] = Field(default_factory=dict)
+    rows: Annotated[Literal["delete"] | None, BeforeValidator(_unavailable_deletion)] = None
+    index: Index | None = None
+    shared: Later = None
+    since: Later = None
+
+    @property
+    def deletes(self) -> bool:
+        """Whether its rows are deleted rather than rewritten."""
+        return self.rows == "delete"
+
+    @property
+    def kept(self) -> Iterator[str]:
+        """Columns kept, without their reasons."""
+        return (column for columns in self.keep.values() for column in columns)
+
+
+class Rules(_Frozen):
+    """The rules of one service. `root` is the table that holds the customer id; all others hang below it."""
+
+    version: Literal[1]
+    service: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+    purpose: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
+    store: StoreRules
+    customer: Customer
+    guard: Later = None
+    ledger: Annotated[Ledger | None, BeforeValidator(_none_or)]
+    tables: Annotated[Mapping[Name, Table], Field(min_length=1)]
+    ignore: Mapping[Reason, Names] = Field(default_factory=dict)
+
+    @property
+    def root(self) -> str:
+        """Name of the one table without a parent."""
+        return next(name for name, table in self.tables.items() if table.parent is None)
+
+    @property
+    def customer_column(self) -> str:
+        """Column of the root table that holds the customer id."""
+        return self.customer.column or self.tables[self.root].key[0]
+
+    def lineage(self, table: str) -> list[str]:
+        """The tables from the root down to this one, both included."""
+        parent = self.tables[table].parent
+        return [*(self.lineage(parent) if parent else []), table]
+
+    def children(self, table: str) -> dict[str, Table]:
+        """The tables right below this one."""
+        return {name: child for name, child in self.tables.items() if child.parent == table}
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """Tables that do not count as referring to a customer."""
+        return frozenset(name for names in self.ignore.values() for name in names)
+
+
+def fields_of(rules: Rules) -> dict[str, Any]:
+    """The rules as plain JSON values, as they were written; the URL stays hidden."""
+    return rules.model_dump(mode="json", by_alias=True)

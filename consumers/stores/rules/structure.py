@@ -1,0 +1,118 @@
+"""What must hold between the parts of a rules file, before any database is asked."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from consumers.domain.work import Finding
+from consumers.stores.rules.model import Rules, Table
+
+
+def problems(rules: Rules) -> list[Finding]:
+    """Everything in the file that contradicts itself. The tree of tables comes first: the rest builds on it."""
+    tree = list(_tree(rules))
+    if tree:
+        return tree
+    found = [*_root(rules), *_customer(rules), *_ignore(rules)]
+    for name, table in rules.tables.items():
+        found += [*_child(rules, name, table), *_deletion(name, table), *_columns(rules, name, table)]
+    return found
+
+
+def _tree(rules: Rules) -> Iterator[Finding]:
+    roots = [name for name, table in rules.tables.items() if table.parent is None]
+    if len(roots) != 1:
+        yield Finding(
+            "root",
+            "tables",
+            f"{len(roots)} tables have no parent; one must, and it holds the customer id.",
+            "give every other table a parent and a join.",
+        )
+    for name, table in rules.tables.items():
+        if table.parent is not None and table.parent not in rules.tables:
+            yield Finding("parent", f"tables.{name}.parent", "this table is not in the file.", "name a mapped table.")
+        elif _circular(rules, name):
+            yield Finding("parent", f"tables.{name}.parent", "its parents go in a circle.", "hang it below the root.")
+
+
+def _circular(rules: Rules, name: str) -> bool:
+    seen: set[str] = set()
+    current: str | None = name
+    while current is not None and current in rules.tables:
+        if current in seen:
+            return True
+        seen.add(current)
+        current = rules.tables[current].parent
+    return False
+
+
+def _root(rules: Rules) -> Iterator[Finding]:
+    place, root = f"tables.{rules.root}", rules.tables[rules.root]
+    if not root.key:
+        yield Finding("key", f"{place}.key", "the root table needs its key.", "name the primary key: key: [id].")
+    if root.join is not None:
+        yield Finding("join", f"{place}.join", "the root table has no parent to join.", "take it out.")
+    if root.deletes:
+        yield Finding(
+            "not_available", f"{place}.rows", "deleting root rows is not available yet.", "mask them, delete children."
+        )
+    if rules.ledger is None and root.flag is None:
+        yield Finding(
+            "flag", f"{place}.flag", "without a ledger only a flag tells what is done.", "name a boolean column."
+        )
+
+
+def _customer(rules: Rules) -> Iterator[Finding]:
+    root = rules.tables[rules.root]
+    if rules.customer.column is None and len(root.key) != 1:
+        yield Finding(
+            "customer_column",
+            "customer.column",
+            "the root table's key is not one column, so it cannot be the customer id.",
+            "name the column of the root table that holds the customer id.",
+        )
+        return
+    strategy = root.mask.get(rules.customer_column)
+    if strategy is not None and strategy.kind != "unique_token":
+        yield Finding(
+            "customer_column",
+            f"tables.{rules.root}.mask.{rules.customer_column}",
+            "the customer id can only be replaced by a fresh token.",
+            "write unique_token, or keep the column with a reason.",
+        )
+
+
+def _child(rules: Rules, name: str, table: Table) -> Iterator[Finding]:
+    if table.parent is not None and table.flag is not None:
+        yield Finding(
+            "not_available",
+            f"tables.{name}.flag",
+            "a flag on a child table is not available yet.",
+            f"keep the flag on {rules.root}; its children follow it.",
+        )
+
+
+def _deletion(name: str, table: Table) -> Iterator[Finding]:
+    if table.deletes and (table.mask or table.keep or table.token):
+        yield Finding(
+            "rows", f"tables.{name}.rows", "rows are deleted, so no column can be masked or kept.", "choose one."
+        )
+
+
+def _columns(rules: Rules, name: str, table: Table) -> Iterator[Finding]:
+    mentioned = Counter([*table.mask, *table.kept])
+    mentioned.update(column for column in (table.flag, table.token and table.token.column) if column)
+    mentioned.update(column for column in table.key if not _replaced_key(rules, name, column))
+    for column, times in mentioned.items():
+        if times > 1:
+            yield Finding(
+                "column_twice", f"tables.{name}", f"the column {column} is given {times} roles.", "leave it one."
+            )
+
+
+def _replaced_key(rules: Rules, name: str, column: str) -> bool:
+    return name == rules.root and column == rules.customer_column and column in rules.tables[name].mask
+
+
+def _ignore(rules: Rules) -> Iterator[Finding]:
+    for name in sorted(rules.ignored & set(rules.tables)):
+        yield Finding("ignore", "ignore", f"{name} is both mapped and ignored.", "leave it in one place.")

@@ -1,0 +1,88 @@
+"""Everything the store asks pg_catalog: six statements, whatever the number of tables. PostgreSQL 13 and newer."""
+
+from consumers.stores.sql.names import statement
+
+RELATIONS = statement("""
+SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind, row_security_active(c.oid) AS row_security
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY({{schemas}}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+""")
+
+COLUMNS = statement("""
+SELECT n.nspname AS schema, c.relname AS relation, a.attname AS name, a.attnum AS number,
+       tn.nspname AS type_schema, t.typname AS type_name, b.typname AS base, b.typcategory AS category,
+       CASE WHEN b.typname IN ('varchar', 'bpchar') AND greatest(a.atttypmod, t.typtypmod) > 4
+            THEN greatest(a.atttypmod, t.typtypmod) - 4
+            WHEN b.typname = 'numeric' AND greatest(a.atttypmod, t.typtypmod) > 4
+            THEN ((greatest(a.atttypmod, t.typtypmod) - 4) >> 16) - ((greatest(a.atttypmod, t.typtypmod) - 4) & 2047)
+       END AS length,
+       a.attnotnull OR t.typnotnull AS not_null,
+       a.attgenerated <> '' OR a.attidentity = 'a' AS generated,
+       (SELECT array_agg(CAST(e.enumlabel AS text)) FROM pg_enum AS e WHERE e.enumtypid = b.oid) AS labels,
+       EXISTS (SELECT FROM pg_constraint AS k WHERE k.contypid = t.oid) AS checked
+FROM pg_attribute AS a
+JOIN pg_class AS c ON c.oid = a.attrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_type AS t ON t.oid = a.atttypid
+JOIN pg_namespace AS tn ON tn.oid = t.typnamespace
+JOIN pg_type AS b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+WHERE n.nspname = ANY({{schemas}}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.oid, a.attnum
+""")
+
+INDEXES = statement("""
+SELECT n.nspname AS schema, c.relname AS relation, x.relname AS name, i.indisunique AS is_unique,
+       i.indisprimary AS is_primary, i.indpred IS NOT NULL AS partial, m.amname AS method,
+       coalesce(CAST(to_jsonb(i) ->> 'indnullsnotdistinct' AS boolean), false) AS nulls_equal,
+       (SELECT array_agg(coalesce(CAST(a.attname AS text), '') ORDER BY k.position)
+        FROM unnest(CAST(i.indkey AS int2[])) WITH ORDINALITY AS k(number, position)
+        LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
+        WHERE k.position <= i.indnkeyatts) AS columns,
+       (SELECT array_agg(DISTINCT CAST(a.attname AS text))
+        FROM pg_depend AS d JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+        WHERE d.classid = CAST('pg_class' AS regclass) AND d.objid = x.oid
+          AND d.refclassid = CAST('pg_class' AS regclass) AND d.refobjid = c.oid) AS touched
+FROM pg_index AS i
+JOIN pg_class AS x ON x.oid = i.indexrelid
+JOIN pg_class AS c ON c.oid = i.indrelid
+JOIN pg_am AS m ON m.oid = x.relam
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY({{schemas}}) AND i.indisvalid
+""")
+
+CHECKS = statement("""
+SELECT n.nspname AS schema, c.relname AS relation, k.conname AS name,
+       (SELECT array_agg(CAST(a.attname AS text)) FROM pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND (a.attnum = ANY(k.conkey) OR 0 = ANY(k.conkey))) AS columns
+FROM pg_constraint AS k
+JOIN pg_class AS c ON c.oid = k.conrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY({{schemas}}) AND k.contype IN ('c', 'x')
+""")
+
+# everywhere, because a table of any schema may refer to a customer; a partition's copy of a key is its parent's
+FOREIGN_KEYS = statement("""
+SELECT k.conname AS name, n.nspname AS schema, c.relname AS relation, fn.nspname AS target_schema, f.relname AS target,
+       (SELECT array_agg(CAST(a.attname AS text) ORDER BY p.position)
+        FROM unnest(k.conkey) WITH ORDINALITY AS p(number, position)
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.number) AS columns,
+       (SELECT array_agg(CAST(a.attname AS text) ORDER BY p.position)
+        FROM unnest(k.confkey) WITH ORDINALITY AS p(number, position)
+        JOIN pg_attribute AS a ON a.attrelid = f.oid AND a.attnum = p.number) AS target_columns
+FROM pg_constraint AS k
+JOIN pg_class AS c ON c.oid = k.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_class AS f ON f.oid = k.confrelid JOIN pg_namespace AS fn ON fn.oid = f.relnamespace
+WHERE k.contype = 'f' AND k.conparentid = 0
+""")
+
+# bits of tgtype: 8 DELETE, 16 UPDATE; ev_type: 2 UPDATE, 4 DELETE
+TRIGGERS = statement("""
+SELECT n.nspname AS schema, c.relname AS relation, t.tgname AS name, false AS is_rule,
+       t.tgtype & 16 > 0 AS on_update, t.tgtype & 8 > 0 AS on_delete
+FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY({{schemas}}) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
+UNION ALL
+SELECT n.nspname, c.relname, w.rulename, true, w.ev_type = '2', w.ev_type = '4'
+FROM pg_rewrite AS w JOIN pg_class AS c ON c.oid = w.ev_class JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY({{schemas}}) AND w.ev_type IN ('2', '4') AND w.ev_enabled <> 'D'
+""")

@@ -1,0 +1,33 @@
+"""The connection pool of one service: bounded waits, a name an administrator recognizes, no parameters in errors."""
+
+from sqlalchemy import Engine, create_engine
+
+from consumers.stores.rules.model import Rules
+
+CONNECT_TIMEOUT_S = 10
+LOCK_TIMEOUT_MS = 5_000  # below the statement timeout: an application's lock delays a batch, not the whole poll
+
+
+def engine_for(rules: Rules) -> Engine:
+    """An engine for the store of these rules; connects when first used. Dates are cut in UTC."""
+    timeout = rules.store.statement_timeout
+    options = {
+        "statement_timeout": timeout,
+        "lock_timeout": min(LOCK_TIMEOUT_MS, timeout),
+        "idle_in_transaction_session_timeout": 2 * timeout,
+        "timezone": "UTC",
+        "default_transaction_isolation": "read\\ committed",
+    }
+    return create_engine(
+        rules.store.url.get_secret_value(),
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=2,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            # planned anew each time: a plan made for an empty ledger would scan it when it has grown
+            "prepare_threshold": None,
+            "application_name": f"lapse-{rules.service}",
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+        },
+    )

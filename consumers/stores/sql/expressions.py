@@ -1,0 +1,79 @@
+"""One SQL expression per strategy; random values are made in the database, one per row. The table is in strategies."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from consumers.stores.rules.strategies import SetNull, Static, Truncate, UniqueEmail, UniqueToken, Zeros
+from consumers.stores.sql.catalog import Column
+from consumers.stores.sql.names import quote
+
+AnyStrategy = SetNull | Static | Zeros | UniqueToken | UniqueEmail | Truncate
+
+
+class Expression(NamedTuple):
+    """SQL with `{{name}}` parameters, and their values, which come from the rules."""
+
+    sql: str
+    parameters: Mapping[str, Any] = {}
+
+
+def rewritten(strategy: AnyStrategy, column: Column, alias: str, parameter: str) -> Expression:
+    """The new value of `alias.column`, of the column's own type. `parameter` is a free name for a bound value."""
+    build = _BUILDERS[strategy.kind]
+    return build(strategy, column, f"{alias}.{quote(column.name)}", parameter)
+
+
+def fresh_uuid(column: Column) -> str:
+    """A random UUID as this column's type."""
+    return f"CAST(gen_random_uuid() AS {column.type})"
+
+
+def static_text(value: object) -> str:
+    """A static value as PostgreSQL's input functions read it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _unless_null(cell: str, value: str) -> str:
+    return f"CASE WHEN {cell} IS NOT NULL THEN {value} END"
+
+
+def _set_null(_strategy: SetNull, _column: Column, _cell: str, _parameter: str) -> Expression:
+    return Expression("NULL")
+
+
+def _static(strategy: Static, column: Column, _cell: str, parameter: str) -> Expression:
+    # text first: a cast from text runs the type's input function and never cuts silently, as a cast to varchar(n) does
+    sql = f"CAST(CAST({{{{{parameter}}}}} AS text) AS {column.type})"
+    return Expression(sql, {parameter: static_text(strategy.value)})
+
+
+def _zeros(_strategy: Zeros, column: Column, cell: str, _parameter: str) -> Expression:
+    if column.is_text:
+        return Expression(f"CAST(repeat('0', char_length({cell})) AS {column.type})")
+    zero = "'1970-01-01 00:00:00+00'" if column.is_date else "0"
+    return Expression(_unless_null(cell, f"CAST({zero} AS {column.type})"))
+
+
+def _unique_token(_strategy: UniqueToken, column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(_unless_null(cell, fresh_uuid(column)))
+
+
+def _unique_email(strategy: UniqueEmail, column: Column, cell: str, parameter: str) -> Expression:
+    address = f"replace(CAST(gen_random_uuid() AS text), '-', '') || '@' || CAST({{{{{parameter}}}}} AS text)"
+    return Expression(_unless_null(cell, f"CAST({address} AS {column.type})"), {parameter: strategy.domain})
+
+
+def _truncate(strategy: Truncate, column: Column, cell: str, _parameter: str) -> Expression:
+    if strategy.to is not None:
+        return Expression(f"CAST(date_trunc('{strategy.to}', {cell}) AS {column.type})")
+    return Expression(f"CAST(left(CAST({cell} AS text), {strategy.characters}) AS {column.type})")
+
+
+_BUILDERS: Mapping[str, Callable[[Any, Column, str, str], Expression]] = {
+    "set_null": _set_null,
+    "static": _static,
+    "zeros": _zeros,
+    "unique_token": _unique_token,
+    "unique_email": _unique_email,
+    "truncate": _truncate,
+}

@@ -1,0 +1,106 @@
+"""The ledger: the row, in the service's own database and transaction, that proves a command was carried out.
+
+Its key holds the service, so that services sharing a database or schema never take one another's rows for theirs.
+"""
+
+from collections.abc import Mapping, Sequence
+from json import JSONEncoder
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from consumers.domain.work import LedgerRow, Task
+from consumers.stores.rules.model import Rules
+from consumers.stores.sql.names import array, integers, qualified, quote, statement
+
+TABLE = "lapse_ledger"
+COLUMNS = {  # name: type as in DDL, type as pg_type names it
+    "service": ("text NOT NULL", "text"),
+    "command_id": ("text NOT NULL", "text"),
+    "customer_id": ("text NOT NULL", "text"),
+    "purpose": ("text NOT NULL", "text"),
+    "partition": ("int NOT NULL", "int4"),
+    "offset": ("bigint NOT NULL", "int8"),
+    "committed_at": ("timestamptz NOT NULL", "timestamptz"),
+    "rules_digest": ("text NOT NULL", "text"),
+    "outcome": ("text NOT NULL", "text"),
+    "rows": ("jsonb NOT NULL", "jsonb"),
+    "traceparent": ("text", "text"),
+    "carried_at": ("timestamptz NOT NULL DEFAULT now()", "timestamptz"),
+}
+_JSON = JSONEncoder(sort_keys=True)
+KEY = ("service", "command_id")
+
+
+class Entry(NamedTuple):
+    """One row to write."""
+
+    task: Task
+    outcome: str
+    rows: Mapping[str, int]
+
+
+def ledger_ddl(rules: Rules) -> str:
+    """The statements that make the ledger of these rules; they change nothing where it is there. None: empty."""
+    if rules.ledger is None:
+        return ""
+    schema = rules.ledger.schema_name
+    columns = ",\n".join(f'    "{name}" {ddl}' for name, (ddl, _) in COLUMNS.items())
+    key = f"    PRIMARY KEY ({', '.join(KEY)})"
+    return (
+        f"CREATE SCHEMA IF NOT EXISTS {quote(schema)};\n"
+        f"CREATE TABLE IF NOT EXISTS {qualified(schema, TABLE)} (\n{columns},\n{key}\n);\n"
+    )
+
+
+class SqlLedger:
+    """Reads and writes the ledger of one service, one statement a batch."""
+
+    def __init__(self, schema: str, service: str, digest: str) -> None:
+        table = qualified(schema, TABLE)
+        self._read = statement(
+            f"SELECT command_id, outcome, rows FROM {table} "  # noqa: S608 - names are quoted, values bound
+            "WHERE service = {{service}} AND command_id = ANY(CAST({{commands}} AS text[]))",
+            service=service,
+        )
+        self._write = statement(_insert(table), service=service, digest=digest)
+
+    def read(self, connection: Connection, commands: Sequence[str]) -> dict[str, LedgerRow]:
+        """Rows of these commands, by command id."""
+        found = connection.execute(self._read, {"commands": array(commands)})
+        return {row.command_id: LedgerRow(row.command_id, row.outcome, row.rows) for row in found}
+
+    def write(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        """Add rows; one that is there already stays as it is."""
+        tasks = [entry.task for entry in entries]
+        connection.execute(
+            self._write,
+            {
+                "commands": array(task.command_id for task in tasks),
+                "customers": array(task.customer_id for task in tasks),
+                "purposes": array(task.purpose for task in tasks),
+                "partitions": integers(task.partition for task in tasks),
+                "offsets": integers(task.offset for task in tasks),
+                "committed": integers(task.committed_at for task in tasks),
+                "outcomes": array(entry.outcome for entry in entries),
+                "counts": array(_JSON.encode(dict(entry.rows)) for entry in entries),
+                "traces": array(task.traceparent for task in tasks),
+            },
+        )
+
+
+def _insert(table: str) -> str:
+    # in the order of the key: two writers of the same commands wait for each other instead of deadlocking
+    return f"""
+INSERT INTO {table} (service, command_id, customer_id, purpose, "partition", "offset", committed_at, rules_digest,
+                     outcome, "rows", traceparent)
+SELECT {{{{service}}}}, e.command, e.customer, e.purpose, e.part, e.off,
+       timestamptz '1970-01-01 00:00:00+00' + e.committed * interval '1 microsecond', {{{{digest}}}},
+       e.outcome, CAST(e.counts AS jsonb), e.trace
+FROM unnest(CAST({{{{commands}}}} AS text[]), CAST({{{{customers}}}} AS text[]), CAST({{{{purposes}}}} AS text[]),
+            CAST({{{{partitions}}}} AS int[]), CAST({{{{offsets}}}} AS bigint[]), CAST({{{{committed}}}} AS bigint[]),
+            CAST({{{{outcomes}}}} AS text[]), CAST({{{{counts}}}} AS text[]), CAST({{{{traces}}}} AS text[]))
+     AS e(command, customer, purpose, part, off, committed, outcome, counts, trace)
+ORDER BY e.command
+ON CONFLICT (service, command_id) DO NOTHING
+"""  # noqa: S608 - names are quoted, values bound

@@ -1,0 +1,43 @@
+"""How a child table hangs on its parent, and whether a joined row can belong to one customer only."""
+
+from collections.abc import Iterable, Mapping
+
+from consumers.stores.rules.model import Rules
+from consumers.stores.sql.catalog import Catalog, ForeignKey
+
+
+def foreign_keys_between(rules: Rules, catalog: Catalog, child: str) -> list[ForeignKey]:
+    """Foreign keys from this table to its parent."""
+    schema, parent = rules.store.schema_name, rules.tables[child].parent
+    return [
+        key for key in catalog.foreign_keys if key.table == (schema, child) and key.target == (schema, parent or "")
+    ]
+
+
+def resolve_join(rules: Rules, catalog: Catalog, child: str) -> Mapping[str, str] | None:
+    """Child column: parent column, as written or as the only foreign key says; None where neither says it."""
+    written = rules.tables[child].join
+    if written is not None:
+        return written
+    keys = foreign_keys_between(rules, catalog, child)
+    if len(keys) != 1:
+        return None
+    return dict(zip(keys[0].columns, keys[0].target_columns, strict=True))
+
+
+def belongs_to_one_customer(rules: Rules, catalog: Catalog, table: str, columns: Iterable[str]) -> bool:
+    """Whether rows of `table` that agree in `columns` are all of one customer.
+
+    So a child joined over these columns cannot be shared by two. True for a unique key, for the customer id, and for
+    columns that carry such a key down from a parent.
+    """
+    given = set(columns)
+    relation = catalog.relations.get((rules.store.schema_name, table))
+    if relation is not None and relation.is_unique(given):
+        return True
+    parent = rules.tables[table].parent
+    if parent is None:
+        return rules.customer_column in given
+    join = resolve_join(rules, catalog, table) or {}
+    carried = {theirs for own, theirs in join.items() if own in given}
+    return bool(carried) and belongs_to_one_customer(rules, catalog, parent, carried)

@@ -1,0 +1,41 @@
+"""Compares rules with the live schema: what would fail, what would leak, and what repairs it.
+
+| code | refused because |
+|---|---|
+| `unknown_table`, `unknown_column` | the rules name what is not there |
+| `not_a_table` | views and foreign tables cannot be locked and rewritten |
+| `row_security` | policies would hide rows from Lapse |
+| `unmapped_column` | nobody has said what happens to it |
+| `missing_customer_column`, `customer_type` | no row could be found by a customer id |
+| `missing_flag`, `flag_type`, `missing_token`, `token_type` | columns of Lapse's own |
+| `token_unique` | the token's unique constraint is not there |
+| `key` | rows could not be addressed one by one |
+| `join`, `shared_rows` | a child's parent is not clear, or its rows may belong to two customers |
+| `missing_index` | a lookup would scan the table for every batch |
+| `not_null`, `too_long`, `type_mismatch`, `enum_member`, `generated_column` | the new value does not fit |
+| `unique`, `check_constraint`, `foreign_key` | the new value may violate it, so it cannot be proven safe |
+| `trigger` | it would run with, or undo, every change |
+| `unmapped_table` | it refers to a customer, and nobody has said what happens to it |
+| `missing_ledger`, `ledger_columns` | the proof could not be written |
+"""
+
+from consumers.domain.work import Finding
+from consumers.stores.rules.model import Rules
+from consumers.stores.sql.catalog import Catalog
+from consumers.stores.sql.preflight.constraints import constraint_findings
+from consumers.stores.sql.preflight.ledger import ledger_findings
+from consumers.stores.sql.preflight.links import link_findings
+from consumers.stores.sql.preflight.masks import mask_findings
+from consumers.stores.sql.preflight.references import reference_findings
+from consumers.stores.sql.preflight.subject import subjects
+from consumers.stores.sql.preflight.tables import table_findings
+
+__all__ = ["findings"]
+
+
+def findings(rules: Rules, catalog: Catalog) -> list[Finding]:
+    """Everything wrong, in the order of the rules file. Empty: safe to run."""
+    found = list(table_findings(rules, catalog))
+    for subject in subjects(rules, catalog):
+        found += [*mask_findings(subject), *constraint_findings(subject), *link_findings(subject)]
+    return [*found, *reference_findings(rules, catalog), *ledger_findings(rules, catalog)]

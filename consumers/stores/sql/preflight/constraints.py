@@ -1,0 +1,110 @@
+"""Whether a new value can violate what the table promises: unique, check, foreign key; and what triggers would do."""
+
+from collections.abc import Iterator
+
+from consumers.domain.work import Finding
+from consumers.stores.rules.strategies import UNIQUE
+from consumers.stores.sql.catalog import Index, Trigger
+from consumers.stores.sql.names import quote
+from consumers.stores.sql.preflight.subject import Subject
+
+
+def constraint_findings(subject: Subject) -> Iterator[Finding]:
+    """Constraints and triggers that masking this table would meet."""
+    yield from _unique(subject)
+    yield from _checks(subject)
+    yield from _foreign_keys(subject)
+    yield from _triggers(subject)
+
+
+def _unique(subject: Subject) -> Iterator[Finding]:
+    for index in subject.relation.indexes:
+        masked = sorted(index.touched & set(subject.table.mask))
+        if index.unique and masked and not _stays_unique(subject, index):
+            message = f"rows would become equal in the unique index {index.name}."
+            for column in masked:
+                yield Finding("unique", f"{subject.place}.mask.{column}", message, _unique_repair(subject, masked))
+
+
+def _unique_repair(subject: Subject, masked: list[str]) -> str:
+    columns = ", ".join(masked)
+    token = subject.table.token.column if subject.table.token else "anonymization_token"
+    return (
+        f"use unique_token or unique_email, or replace the index by one that includes a token: "
+        f"token: {{column: {token}, unique_with: [{columns}]}}"
+    )
+
+
+def _stays_unique(subject: Subject, index: Index) -> bool:
+    mask, token = subject.table.mask, subject.table.token
+    plain = [column for column in index.columns if column]
+    kept = set(plain) - subject.changed
+    if subject.relation.is_unique(kept):
+        return True  # another key already tells the rows apart
+    if token is not None and token.column in plain:
+        return True
+    return any(
+        mask[column].kind in UNIQUE or (mask[column].kind == "set_null" and not index.nulls_equal)
+        for column in plain
+        if column in mask
+    )
+
+
+def _checks(subject: Subject) -> Iterator[Finding]:
+    if subject.table.deletes:
+        return
+    for check in subject.relation.checks:
+        for column in sorted(check.columns & subject.changed):
+            ddl = f"ALTER TABLE {subject.relation.sql} DROP CONSTRAINT {quote(check.name)};"
+            message = f"whether the new value meets the constraint {check.name} cannot be proven."
+            yield Finding("check_constraint", _place(subject, column), message, f"keep the column, or {ddl}")
+
+
+def _place(subject: Subject, column: str) -> str:
+    if column in subject.table.mask:
+        return f"{subject.place}.mask.{column}"
+    return f"{subject.place}.flag" if column == subject.table.flag else f"{subject.place}.token.column"
+
+
+def _foreign_keys(subject: Subject) -> Iterator[Finding]:
+    for key in subject.catalog.foreign_keys:
+        broken = set()
+        if key.target == subject.id:
+            broken |= set(key.target_columns) & set(subject.table.mask)
+        if key.table == subject.id:
+            broken |= {column for column in key.columns if _leaves_dangling(subject, column)}
+        for column in sorted(broken):
+            repair = f"keep the column with a reason, or drop the foreign key {key.name}."
+            message = f"the new value would break the foreign key {key.name}."
+            yield Finding("foreign_key", f"{subject.place}.mask.{column}", message, repair)
+    if subject.table.deletes:
+        yield from _deleted_targets(subject)
+
+
+def _leaves_dangling(subject: Subject, column: str) -> bool:
+    strategy = subject.table.mask.get(column)
+    return strategy is not None and strategy.kind != "set_null"
+
+
+def _deleted_targets(subject: Subject) -> Iterator[Finding]:
+    for key in subject.catalog.foreign_keys:
+        referrer = subject.rules.tables.get(key.table[1]) if key.table[0] == subject.relation.schema else None
+        deleted_before = referrer is not None and referrer.deletes and referrer.parent == subject.name
+        if key.target == subject.id and not deleted_before:
+            table = ".".join(key.table)
+            message = f"{table} refers to these rows (foreign key {key.name}), so they cannot be deleted."
+            yield Finding("foreign_key", f"{subject.place}.rows", message, f"map {table} below it with rows: delete.")
+
+
+def _triggers(subject: Subject) -> Iterator[Finding]:
+    for trigger in subject.relation.triggers:
+        if trigger.on_delete if subject.table.deletes else trigger.on_update:
+            message = f"{trigger.name} would run with every change Lapse makes."
+            yield Finding("trigger", subject.place, message, _trigger_repair(subject, trigger))
+
+
+def _trigger_repair(subject: Subject, trigger: Trigger) -> str:
+    name, table = quote(trigger.name), subject.relation.sql
+    if trigger.is_rule:
+        return f"DROP RULE {name} ON {table};"
+    return f"ALTER TABLE {table} DISABLE TRIGGER {name};"

@@ -1,0 +1,30 @@
+"""Whether the proof can be written."""
+
+from collections.abc import Iterator
+
+from consumers.domain.work import Finding
+from consumers.stores.rules.model import Rules
+from consumers.stores.sql.catalog import Catalog, Relation
+from consumers.stores.sql.ledger import COLUMNS, KEY, TABLE, ledger_ddl
+
+
+def ledger_findings(rules: Rules, catalog: Catalog) -> Iterator[Finding]:
+    """Whether the ledger is there with its columns and key."""
+    if rules.ledger is None:
+        return
+    schema = rules.ledger.schema_name
+    relation = catalog.relations.get((schema, TABLE))
+    if relation is None:
+        yield Finding("missing_ledger", "ledger", f"no table {schema}.{TABLE}.", ledger_ddl(rules))
+    elif wrong := sorted(_wrong(relation)):
+        message = f"{schema}.{TABLE} differs in {', '.join(wrong)}."
+        yield Finding("ledger_columns", "ledger", message, f"move it away, then {ledger_ddl(rules)}")
+
+
+def _wrong(relation: Relation) -> Iterator[str]:
+    for name, (_, base) in COLUMNS.items():
+        column = relation.columns.get(name)
+        if column is None or column.base != base:
+            yield name
+    if not any(index.unique and index.plain and set(index.columns) == set(KEY) for index in relation.indexes):
+        yield "its key"

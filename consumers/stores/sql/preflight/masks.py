@@ -1,0 +1,109 @@
+"""Whether a new value fits its column: NULL, type, length, members of an enum, generated columns."""
+
+import datetime as dt
+import re
+import uuid
+from collections.abc import Iterator
+
+from consumers.domain.work import Finding
+from consumers.stores.rules.strategies import EMAIL_OVERHEAD, UUID_LENGTH, Static, Truncate, UniqueEmail
+from consumers.stores.sql.catalog import Column
+from consumers.stores.sql.expressions import AnyStrategy, static_text
+from consumers.stores.sql.names import quote
+from consumers.stores.sql.preflight.subject import Subject
+
+_INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
+_NUMBERS = {*_INTEGERS, "numeric", "float4", "float8"}
+
+
+def mask_findings(subject: Subject) -> Iterator[Finding]:
+    """Every masked column whose strategy cannot work on it."""
+    for name, strategy in subject.table.mask.items():
+        column = subject.relation.columns.get(name)
+        if column is not None:
+            place = f"{subject.place}.mask.{name}"
+            yield from _one(subject, column, strategy, place)
+
+
+def _one(subject: Subject, column: Column, strategy: AnyStrategy, place: str) -> Iterator[Finding]:
+    if column.generated:
+        yield Finding("generated_column", place, "the database computes this column.", "keep it with a reason.")
+    elif column.checked:
+        message = "the column's domain has a check that the new value may violate."
+        yield Finding("check_constraint", place, message, "keep it with a reason, or use the type below the domain.")
+    elif strategy.kind == "set_null" and column.not_null:
+        ddl = f"ALTER TABLE {subject.relation.sql} ALTER COLUMN {quote(column.name)} DROP NOT NULL;"
+        yield Finding("not_null", place, "the column cannot be NULL.", ddl)
+    elif not _type_fits(strategy, column):
+        code = "enum_member" if _foreign_member(strategy, column) else "type_mismatch"
+        message = f"{strategy.kind} does not work on {column.base}."
+        yield Finding(code, place, message, "choose another strategy, or a value of the column's type.")
+    elif column.length is not None and _longest(strategy) > column.length:
+        message = f"{_longest(strategy)} letters do not fit {column.length}."
+        yield Finding("too_long", place, message, _longer(subject, column, strategy))
+
+
+def _longer(subject: Subject, column: Column, strategy: AnyStrategy) -> str:
+    if isinstance(strategy, Static):
+        return "write a shorter value."
+    table, name = subject.relation.sql, quote(column.name)
+    return f"ALTER TABLE {table} ALTER COLUMN {name} TYPE varchar({_longest(strategy)});"
+
+
+def _foreign_member(strategy: AnyStrategy, column: Column) -> bool:
+    return isinstance(strategy, Static) and column.category == "E"
+
+
+def _type_fits(strategy: AnyStrategy, column: Column) -> bool:
+    if isinstance(strategy, Static):
+        return _static_fits(strategy.value, column)
+    if isinstance(strategy, Truncate):
+        return column.is_date if strategy.to else column.is_text
+    return {
+        "set_null": True,
+        "zeros": column.is_text or column.is_date or column.base in _NUMBERS,
+        "unique_token": column.is_text or column.base == "uuid",
+        "unique_email": column.is_text,
+    }[strategy.kind]
+
+
+def _static_fits(value: object, column: Column) -> bool:
+    if column.is_text:
+        return isinstance(value, str) and "\0" not in value
+    if column.category == "E":
+        return value in column.labels
+    if column.base == "bool":
+        return isinstance(value, bool)
+    if column.base in _NUMBERS:
+        return _number_fits(value, column.base)
+    if column.is_date:
+        return isinstance(value, dt.date)
+    return column.base == "uuid" and _is_uuid(value)
+
+
+def _number_fits(value: object, base: str) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    limit = _INTEGERS.get(base)
+    return limit is None or (isinstance(value, int) and -limit <= value < limit)
+
+
+def _is_uuid(value: object) -> bool:
+    return isinstance(value, str) and bool(re.fullmatch(r"[0-9a-fA-F-]{32,36}", value)) and _parses(value)
+
+
+def _parses(value: str) -> bool:
+    try:
+        uuid.UUID(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _longest(strategy: AnyStrategy) -> int:
+    if isinstance(strategy, Static):
+        value = strategy.value
+        return len(str(abs(int(value)))) if isinstance(value, int | float) else len(static_text(value))
+    if isinstance(strategy, UniqueEmail):
+        return EMAIL_OVERHEAD + len(strategy.domain)
+    return UUID_LENGTH if strategy.kind == "unique_token" else 0

@@ -1,0 +1,51 @@
+"""One mapped table that is there, as every check sees it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from consumers.stores.rules.model import Rules, Table
+from consumers.stores.sql.catalog import Catalog, Relation, TableName
+
+
+class Subject(NamedTuple):
+    """A mapped table: its rules beside its live schema."""
+
+    rules: Rules
+    catalog: Catalog
+    name: str
+    table: Table
+    relation: Relation
+
+    @property
+    def place(self) -> str:
+        """Path of the table in the rules file."""
+        return f"tables.{self.name}"
+
+    @property
+    def id(self) -> TableName:
+        """Its key in the catalog."""
+        return (self.relation.schema, self.relation.name)
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it holds the customer id."""
+        return self.table.parent is None
+
+    @property
+    def own_columns(self) -> frozenset[str]:
+        """Columns that are Lapse's own: flag and token."""
+        token = self.table.token.column if self.table.token else None
+        return frozenset(column for column in (self.table.flag, token) if column)
+
+    @property
+    def changed(self) -> frozenset[str]:
+        """Every column an anonymization writes."""
+        return frozenset(self.table.mask) | self.own_columns
+
+
+def subjects(rules: Rules, catalog: Catalog) -> Iterator[Subject]:
+    """The mapped tables that are there and are tables."""
+    for name, table in rules.tables.items():
+        relation = catalog.relations.get((rules.store.schema_name, name))
+        if relation is not None and relation.is_table:
+            yield Subject(rules, catalog, name, table, relation)

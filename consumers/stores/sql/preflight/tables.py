@@ -1,0 +1,136 @@
+"""Tables and columns: there, of the right kind, and every one spoken for."""
+
+from collections.abc import Iterator
+
+from consumers.domain.work import Finding
+from consumers.stores.rules.model import Rules
+from consumers.stores.sql.catalog import Catalog
+from consumers.stores.sql.links import resolve_join
+from consumers.stores.sql.names import listed, quote
+from consumers.stores.sql.preflight.subject import Subject, subjects
+
+_CUSTOMER_BASES = {
+    "text": {"text", "varchar", "bpchar"},
+    "integer": {"int2", "int4", "int8", "numeric"},
+    "uuid": {"uuid"},
+}
+_UUID_LENGTH = 36
+
+
+def table_findings(rules: Rules, catalog: Catalog) -> Iterator[Finding]:
+    """Whether tables, columns, flag, token, key and customer column are there and fit."""
+    yield from _relations(rules, catalog)
+    for subject in subjects(rules, catalog):
+        yield from _unknown_columns(subject)
+        yield from _unmapped_columns(subject)
+        yield from _flag(subject)
+        yield from _token(subject)
+        if subject.is_root:
+            yield from _customer_column(subject)
+            yield from _key(subject)
+
+
+def _relations(rules: Rules, catalog: Catalog) -> Iterator[Finding]:
+    schema = rules.store.schema_name
+    for name in rules.tables:
+        relation, place = catalog.relations.get((schema, name)), f"tables.{name}"
+        if relation is None:
+            yield Finding("unknown_table", place, f"no table {schema}.{name}.", "correct the name, or take it out.")
+        elif not relation.is_table:
+            yield Finding("not_a_table", place, "a view or foreign table.", "map the tables below it instead.")
+        elif relation.row_security:
+            repair = "ALTER ROLE NAME BYPASSRLS; with the role of store.url."
+            yield Finding("row_security", place, "row security would hide rows from Lapse.", repair)
+
+
+def _unknown_columns(subject: Subject) -> Iterator[Finding]:
+    for column, place in _named(subject):
+        if column not in subject.relation.columns:
+            yield Finding("unknown_column", place, f"no column {column}.", "correct the name, or take it out.")
+
+
+def _named(subject: Subject) -> Iterator[tuple[str, str]]:
+    table, place = subject.table, subject.place
+    yield from ((column, f"{place}.mask.{column}") for column in table.mask)
+    yield from ((column, f"{place}.keep.{column}") for column in table.kept)
+    yield from ((column, f"{place}.key") for column in table.key)
+    yield from ((column, f"{place}.join") for column in table.join or ())
+    if table.token:
+        yield from ((column, f"{place}.token.unique_with") for column in table.token.unique_with)
+    for name, child in subject.rules.children(subject.name).items():
+        yield from ((column, f"tables.{name}.join") for column in (child.join or {}).values())
+
+
+def _unmapped_columns(subject: Subject) -> Iterator[Finding]:
+    if subject.table.deletes:
+        return
+    for column in subject.relation.columns:
+        if column not in _mapped(subject):
+            message = f"the column {column} is neither masked nor kept."
+            yield Finding("unmapped_column", subject.place, message, "mask it, or keep it with a reason.")
+
+
+def _mapped(subject: Subject) -> set[str]:
+    rules, table = subject.rules, subject.table
+    mapped = {*table.mask, *table.kept, *table.key, *subject.own_columns}
+    mapped.update(resolve_join(rules, subject.catalog, subject.name) or () if table.parent else ())
+    for child in rules.children(subject.name):
+        mapped.update((resolve_join(rules, subject.catalog, child) or {}).values())
+    return mapped | ({rules.customer_column} if subject.is_root else set())
+
+
+def _flag(subject: Subject) -> Iterator[Finding]:
+    flag, place = subject.table.flag, f"{subject.place}.flag"
+    if flag is None:
+        return
+    column = subject.relation.columns.get(flag)
+    if column is None:
+        ddl = f"ALTER TABLE {subject.relation.sql} ADD COLUMN {quote(flag)} boolean NOT NULL DEFAULT false;"
+        yield Finding("missing_flag", place, f"no column {flag}.", ddl)
+    elif column.base != "bool":
+        yield Finding("flag_type", place, f"the column {flag} is not boolean.", "name a boolean column.")
+
+
+def _token(subject: Subject) -> Iterator[Finding]:
+    token, table = subject.table.token, subject.relation.sql
+    if token is None:
+        return
+    column = subject.relation.columns.get(token.column)
+    if column is None:
+        ddl = f"ALTER TABLE {table} ADD COLUMN {quote(token.column)} uuid;"
+        yield Finding("missing_token", f"{subject.place}.token.column", f"no column {token.column}.", ddl)
+        return
+    fits = column.base == "uuid" or (column.is_text and (column.length or _UUID_LENGTH) >= _UUID_LENGTH)
+    if not fits:
+        repair = "name a column of type uuid, or text of 36 letters."
+        yield Finding("token_type", f"{subject.place}.token.column", "the token cannot hold a UUID.", repair)
+    together = {*token.unique_with, token.column}
+    if not any(index.unique and index.plain and set(index.columns) == together for index in subject.relation.indexes):
+        columns = listed([*token.unique_with, token.column])
+        ddl = f"ALTER TABLE {table} ADD UNIQUE ({columns});"
+        message = "no unique constraint over exactly these columns and the token."
+        yield Finding("token_unique", f"{subject.place}.token.unique_with", message, ddl)
+
+
+def _customer_column(subject: Subject) -> Iterator[Finding]:
+    customer, name = subject.rules.customer, subject.rules.customer_column
+    column = subject.relation.columns.get(name)
+    if column is None:
+        repair = f"name the column of {subject.name} that holds the customer id."
+        yield Finding("missing_customer_column", "customer.column", f"no column {name}.", repair)
+    elif column.base not in _CUSTOMER_BASES[customer.type]:
+        message = f"the column {name} is {column.base}, not {customer.type}."
+        yield Finding("customer_type", "customer.type", message, "write the type the column has.")
+
+
+def _key(subject: Subject) -> Iterator[Finding]:
+    columns = [subject.relation.columns.get(name) for name in subject.table.key]
+    if any(column is None for column in columns):
+        return  # said as unknown_column
+    nullable = [column.name for column in columns if column is not None and not column.not_null]
+    if nullable or not subject.relation.is_unique(subject.table.key):
+        changes = [f"ALTER COLUMN {quote(name)} SET NOT NULL" for name in nullable]
+        ddl = (
+            f"ALTER TABLE {subject.relation.sql} {', '.join([*changes, f'ADD UNIQUE ({listed(subject.table.key)})'])};"
+        )
+        yield Finding("key", f"{subject.place}.key", "these columns do not name one row each.", ddl)

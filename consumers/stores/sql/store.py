@@ -1,0 +1,127 @@
+"""PostgreSQL as a store: one transaction a batch, as many statements as the rules have tables."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlalchemy import Connection, Engine
+
+from consumers.domain.work import Carried, Finding, LedgerRow, Task
+from consumers.stores.rules import Rules, rules_digest
+from consumers.stores.sql.batch import carry_out
+from consumers.stores.sql.catalog import Catalog, read_catalog
+from consumers.stores.sql.customers import customers_of
+from consumers.stores.sql.engine import engine_for
+from consumers.stores.sql.failures import DataFailure, translated
+from consumers.stores.sql.ledger import SqlLedger, ledger_ddl
+from consumers.stores.sql.names import array
+from consumers.stores.sql.plan import Plan, plan_for
+from consumers.stores.sql.preflight import findings
+
+
+class SqlStore:
+    """One PostgreSQL database seen through its rules; fulfils `consumers.ports.Store`.
+
+    Not for use by two threads at once. Every method may raise TransientError (nothing was changed, call again later)
+    or PermanentError (rules and schema differ).
+    """
+
+    def __init__(self, rules: Rules, connect: Callable[[Rules], Engine] = engine_for) -> None:
+        self._rules = rules
+        self._engine = connect(rules)
+        self._digest = rules_digest(rules)
+        self._ledger = SqlLedger(rules.ledger.schema_name, rules.service, self._digest) if rules.ledger else None
+        self._plan: Plan | None = None
+
+    @property
+    def rules_digest(self) -> str:
+        """Hex SHA-256 of the rules in force."""
+        return self._digest
+
+    @translated
+    def preflight(self) -> list[Finding]:
+        """Compare the rules with the live schema; empty: safe to run. Touches nothing."""
+        with self._engine.connect() as connection:
+            catalog = self._catalog(connection)
+        found = findings(self._rules, catalog)
+        self._plan = None if found else plan_for(self._rules, catalog)
+        return found
+
+    @translated
+    def create_ledger(self) -> None:
+        """Make the ledger's schema and table where they are missing; a second call changes nothing."""
+        with self._engine.begin() as connection:
+            if ddl := ledger_ddl(self._rules):
+                connection.exec_driver_sql(ddl)
+
+    @translated
+    def ledger(self, command_ids: Sequence[str]) -> Mapping[str, LedgerRow]:
+        """Ledger rows of these commands, by command id; one statement. Empty without a ledger."""
+        if self._ledger is None:
+            return {}
+        with self._engine.connect() as connection:
+            return self._ledger.read(connection, command_ids)
+
+    @translated
+    def unflagged(self, customer_ids: Sequence[str]) -> frozenset[str]:
+        """Which of these customers have root rows not anonymized yet; one statement.
+
+        Without a flag no row can tell: empty, and the ledger alone decides.
+        """
+        customers = customers_of(customer_ids, self._rules.customer.type)
+        with self._engine.connect() as connection:
+            query = self._planned(connection).unflagged
+            if query is None:
+                return frozenset()
+            found = {row[0] for row in connection.execute(query, {"customers": array(customers.ids)})}
+        return frozenset(spelled for spelled, ordinal in customers.ordinals.items() if ordinal in found)
+
+    @translated
+    def count(self, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """Rows per table that a run would change, for every customer that has some; one statement a table."""
+        customers = customers_of(customer_ids, self._rules.customer.type)
+        counted: dict[int, dict[str, int]] = {}
+        with self._engine.connect() as connection:
+            for table, query in self._planned(connection).counts:
+                for ordinal, rows in connection.execute(query, {"customers": array(customers.ids)}):
+                    if rows:
+                        counted.setdefault(ordinal, {})[table] = rows
+        return {name: counted[ordinal] for name, ordinal in customers.ordinals.items() if ordinal in counted}
+
+    def anonymize(self, tasks: Sequence[Task]) -> Sequence[Carried]:
+        """Carry out the batch in one transaction, ledger included; answers in the order of the tasks.
+
+        If the database refuses the values of one, each customer is tried in a transaction of its own and the refused
+        ones are FAILED. If it goes away in between, what was committed is in the ledger: the next call finds it.
+        """
+        try:
+            return self._together(tasks)
+        except DataFailure:
+            pass  # taken apart below, outside the handler, so that no later error is chained to this one
+        return [self._alone(task) for task in tasks]
+
+    def close(self) -> None:
+        """Release connections."""
+        self._engine.dispose()
+
+    @translated
+    def _together(self, tasks: Sequence[Task]) -> list[Carried]:
+        if not tasks:
+            return []
+        customers = customers_of([task.customer_id for task in tasks], self._rules.customer.type)
+        with self._engine.begin() as connection:
+            return carry_out(connection, self._planned(connection), self._ledger, customers, tasks)
+
+    def _alone(self, task: Task) -> Carried:
+        try:
+            return self._together([task])[0]
+        except DataFailure as failure:
+            return Carried("FAILED", {}, failure.code)
+
+    def _planned(self, connection: Connection) -> Plan:
+        if self._plan is None:
+            self._plan = plan_for(self._rules, self._catalog(connection))
+        return self._plan
+
+    def _catalog(self, connection: Connection) -> Catalog:
+        ledger = self._rules.ledger
+        schemas = {self._rules.store.schema_name} | ({ledger.schema_name} if ledger else set())
+        return read_catalog(connection, sorted(schemas))

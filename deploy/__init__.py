@@ -1,0 +1,1 @@
+"""How Lapse is deployed, and how it is developed: image, charts, and what `make` runs."""

@@ -1,0 +1,79 @@
+"""Fixtures every tier shares: real services on this machine, started once, and nothing of the user's environment."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from consumers.local import Services, running
+from consumers.local.safety import own_environment, refuse_foreign
+
+TIERS = ("unit", "contract", "integration", "e2e", "packaging", "benchmarks")
+
+
+class Postgres(NamedTuple):
+    """A server: SQLAlchemy URL of a superuser on a maintenance database, and the server's own log."""
+
+    url: str
+    log: Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    with own_environment():
+        yield
+
+
+@pytest.fixture(scope="session")
+def services(_own_environment: None) -> Iterator[Services]:
+    """Broker, DynamoDB endpoint and PostgreSQL, ended with the session."""
+    with running("kafka", "dynamodb", "postgres") as started:
+        refuse_foreign(started.kafka.bootstrap_servers)
+        refuse_foreign(started.dynamodb.url)
+        refuse_foreign(started.postgres.url)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def kafka(services: Services) -> str:
+    """Bootstrap servers."""
+    return services.kafka.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def dynamodb(services: Services) -> str:
+    """Endpoint URL."""
+    return services.dynamodb.url
+
+
+@pytest.fixture(scope="session")
+def postgres(services: Services) -> Postgres:
+    """The PostgreSQL server."""
+    return Postgres(services.postgres.url, services.postgres.log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its tier, the folder it lies in."""
+    for item in items:
+        tier = next((part for part in item.path.parts if part in TIERS), None)
+        if tier == "benchmarks":
+            item.add_marker(pytest.mark.benchmark)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many tests of each tier passed."""
+    counts = dict.fromkeys(TIERS, 0)
+    for report in terminalreporter.stats.get("passed", []):
+        for tier in TIERS:
+            counts[tier] += f"tests/{tier}/" in report.nodeid
+    terminalreporter.write_line("passed by tier: " + ", ".join(f"{tier} {n}" for tier, n in counts.items() if n))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test is a failed run: nothing is proven by it."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if skipped and os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,332 @@
+"""An installation of Lapse for one test: own topics, table, databases and groups on the session's real services."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from confluent_kafka.admin import AdminClient
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from consumers.adapters.dynamodb import apply_table
+from consumers.adapters.kafka import KafkaSource
+from consumers.app import App, Process, RoleName, new_stamp
+from consumers.domain.item import Item
+from consumers.domain.ticks import Plan
+from consumers.items import Stored
+from consumers.local import Services
+from consumers.operations import ticking
+from consumers.operations.installing import positions, write_first_positions
+from consumers.operations.modes import set_mode
+from consumers.operations.policies import apply_policy
+from consumers.ports import Record
+from consumers.settings import KafkaSettings, PurposeSettings, RetentionSettings, Settings, TableSettings
+from producer_client import LapseProducer
+from schemas.codec import decode
+from schemas.topics import load_topics
+
+T = TypeVar("T")
+PURPOSE = "care"
+PATIENCE = 60.0
+# A member that was killed holds its partitions for so long; the least a broker allows.
+KAFKA = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
+RULES = """
+version: 1
+service: {service}
+purpose: care
+store: {{kind: sql, url: "{url}", schema: public, statement_timeout: 30s}}
+customer: {{type: text, column: customer_id}}
+ledger: {{schema: lapse}}
+tables:
+  people:
+    key: [customer_id]
+    flag: anonymized
+    mask: {{name: {{static: Anonymized}}, email: {{unique_email: {{domain: anonymized.invalid}}}}}}
+"""
+SCHEMA = """
+CREATE TABLE people (customer_id text PRIMARY KEY, name text NOT NULL, email varchar(120) UNIQUE,
+                     anonymized boolean NOT NULL DEFAULT false)
+"""
+
+
+def wait_for(what: str, found: Callable[[], T], patience: float = PATIENCE) -> T:
+    """Ask again and again until the answer is true; fail naming what was waited for."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        if answer := found():
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(f"not within {patience} s: {what}")
+
+
+class Installation:
+    """Lapse with one purpose (30 days) and one small database per service. Use `installation()`."""
+
+    def __init__(self, services: Services, folder: Path, names: Sequence[str], **settings: Any) -> None:
+        self.id = uuid.uuid4().hex[:10]
+        self.services, self.folder, self.names = services, folder, tuple(names)
+        self._settings: Mapping[str, Any] = settings
+        self.on_new_app: Callable[[App], None] = lambda _app: None
+        self.app = self.new_app()
+
+    def new_app(self) -> App:
+        """An app of its own clients, as another process would have."""
+        retention = RetentionSettings(days=30, timezone="Europe/Stockholm")
+        values: dict[str, Any] = {
+            "kafka": KafkaSettings(
+                bootstrap_servers=self.services.kafka.bootstrap_servers, prefix=f"t{self.id}.", properties={**KAFKA}
+            ),
+            "table": TableSettings(name=f"lapse-{self.id}", endpoint_url=self.services.dynamodb.url),
+            "purposes": {PURPOSE: PurposeSettings(retention=retention, services=self.names)},
+            "services": self.folder,
+            **self._settings,
+        }
+        app = App(Settings(**values))
+        self.on_new_app(app)
+        return app
+
+    # ---- making and removing -----------------------------------------------------------------------------------------
+
+    def install(self) -> None:
+        """Topics, table, policy; databases with ledgers; every service live."""
+        app = self.app
+        app.topics(dev=True).apply(list(load_topics().values()))
+        self.make_table()
+        for service in self.names:
+            self._make_database(service)
+            set_mode(app.table, service, "live", "test", app.clock, new_stamp)
+
+    def make_table(self) -> None:
+        """The table as on a first installation, with the policy."""
+        apply_table(self.app.dynamodb, self.app.settings.table.name, dev=True)
+        write_first_positions(self.app.table, self.app.offsets, self.app.names, new_stamp)
+        apply_policy(self.app.table, self.app.settings.policy(), new_stamp)
+
+    def _make_database(self, service: str) -> None:
+        with psycopg.connect(_libpq(self.services.postgres.url), autocommit=True) as server:
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database(service))))
+        with self.connect(service) as database:
+            database.execute(SCHEMA)
+        rules = RULES.format(service=service, url=self.url(service))
+        (self.folder / f"{service}.yaml").write_text(rules, encoding="utf-8")
+        store, _ = self.app.store(service)
+        with closing(store):
+            store.create_ledger()
+            assert not store.preflight()
+
+    def remove(self) -> None:
+        """Delete topics, table and databases, so that the session's services stay small."""
+        admin = AdminClient({"bootstrap.servers": self.services.kafka.bootstrap_servers})
+        for future in admin.delete_topics([self.app.names.prefix + name for name in load_topics()]).values():
+            future.result(20)
+        self.app.dynamodb.delete_table(TableName=self.app.settings.table.name)
+        with psycopg.connect(_libpq(self.services.postgres.url), autocommit=True) as server:
+            for service in self.names:
+                name = sql.Identifier(self.database(service))
+                server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+
+    # ---- databases ---------------------------------------------------------------------------------------------------
+
+    def database(self, service: str) -> str:
+        """The name of a service's database."""
+        return f"t{self.id}_{service}"
+
+    def url(self, service: str) -> str:
+        """Its SQLAlchemy URL."""
+        server = make_url(self.services.postgres.url)
+        return server.set(database=self.database(service)).render_as_string(hide_password=False)
+
+    def connect(self, service: str) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection to a service's database."""
+        return psycopg.connect(_libpq(self.url(service)), autocommit=True)
+
+    def people(self, *customers: str) -> None:
+        """Give these customers a row in every service."""
+        for service in self.names:
+            with self.connect(service) as database, database.cursor() as cursor:
+                rows = [(each, f"Name of {each}", f"{each}@example.invalid") for each in customers]
+                cursor.executemany("INSERT INTO people (customer_id, name, email) VALUES (%s, %s, %s)", rows)
+
+    def rows(self, service: str) -> dict[str, tuple[Any, ...]]:
+        """name, email and flag by customer."""
+        with self.connect(service) as database:
+            found = database.execute("SELECT customer_id, name, email, anonymized FROM people").fetchall()
+        return {row[0]: row[1:] for row in found}
+
+    def anonymized(self, service: str) -> set[str]:
+        """Customers whose row in a service is anonymized, by flag and content."""
+        return {each for each, row in self.rows(service).items() if row[2] and row[0] == "Anonymized"}
+
+    def ledger(self, service: str) -> dict[str, str]:
+        """Outcome by customer."""
+        with self.connect(service) as database:
+            return dict(database.execute("SELECT customer_id, outcome FROM lapse.lapse_ledger").fetchall())
+
+    # ---- events and ticks --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def producer(self) -> Iterator[LapseProducer]:
+        """A product service's producer; everything is acknowledged at the end of the block."""
+        with LapseProducer(self.app.kafka, source="test", topic=self.app.names.events) as producer:
+            yield producer
+            assert producer.flush(30.0) == 0
+
+    def close_product(self, *customers: str, days_ago: int = 60, product: str = "loan/1") -> None:
+        """Say that a product of each customer was closed so many days ago: due since, with 60."""
+        at = datetime.now(UTC) - timedelta(days=days_ago)
+        with self.producer() as producer:
+            for customer in customers:
+                producer.product_closed(customer, product, closed_at=at)
+
+    def folded(self) -> bool:
+        """Whether the table contains every event."""
+        ends = self.app.offsets.end(self.app.names.events)
+        return all((at or 0) >= ends[number] for number, at in positions(self.app.table, ends).items())
+
+    def wait_until_folded(self) -> None:
+        """Wait until the table contains every event."""
+        wait_for("every event is folded", self.folded)
+
+    def request_tick(self, *, dry_run: bool = False, as_of: int | None = None) -> str:
+        """Ask for a tick; its id."""
+        with closing(self.app.sink()) as sink:
+            at = self.app.clock.now() if as_of is None else as_of
+            return ticking.request_tick(sink, self.app.names.ticks, at, "test", dry_run=dry_run)
+
+    def tick(self, *, dry_run: bool = False) -> Plan:
+        """Ask for a tick and wait for its end."""
+        return ticking.wait_for_tick(self.app.table, self.request_tick(dry_run=dry_run), self.app.clock, PATIENCE)
+
+    def stored(self, customer: str) -> Stored:
+        """A customer's item with its row."""
+        with closing(self.app.sink()) as sink:
+            return self.app.items(sink).read([customer])[customer]
+
+    def item(self, customer: str) -> Item:
+        """A customer's item."""
+        return self.stored(customer).item
+
+    def completed(self, *customers: str) -> bool:
+        """Whether each has a completed command and none in flight."""
+        states = [self.item(each).of(PURPOSE) for each in customers]
+        return all(state.last and not state.command for state in states)
+
+    def wait_until_completed(self, *customers: str) -> None:
+        """Wait until each has a completed command and none in flight."""
+        wait_for("the commands are complete", lambda: self.completed(*customers))
+
+    # ---- roles -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def roles(self, *roles: str, app: App | None = None) -> Iterator[Process]:
+        """Run roles in threads of this process: `state`, `ticker`, `anonymizer.NAME`; all without names."""
+        wanted = roles or ("state", "ticker", *(f"anonymizer.{service}" for service in self.names))
+        process = Process(app or self.new_app(), [_role(each) for each in wanted])
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                process.run()
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                failures.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield process
+        finally:
+            process.stop()
+            thread.join(60)
+        if failures:
+            raise failures[0]
+
+    @contextmanager
+    def role_process(self, role: str, *options: str, fault: str | None = None) -> Iterator[subprocess.Popen[str]]:
+        """Run a role, or `all`, as `lapse run` in a process of its own; killed at the end if it still runs.
+
+        `fault` is `point:action`, see consumers/adapters/faults.py.
+        """
+        name = _role(role)
+        command = [sys.executable, "-m", "consumers.cli", "--config", str(self.settings_file()), "run", name.role]
+        command += ["--service", name.service, *options] if name.service else options
+        environ = {**os.environ, **({"LAPSE_FAULT": fault} if fault else {})}
+        process = subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=30)
+
+    def settings_file(self) -> Path:
+        """The settings as a lapse.yaml; JSON is YAML."""
+        path = self.folder / "lapse.yaml.json"
+        path.write_text(self.app.settings.model_dump_json(), encoding="utf-8")
+        return path
+
+    def group_offsets(self, role: str) -> dict[int, int | None]:
+        """Committed offsets of a role's group on the topic it reads."""
+        name = _role(role)
+        topic, group = self.app._reads(name)
+        return dict(self.app.groups.would_reset_to_earliest(group, topic).before)
+
+    # ---- topics ------------------------------------------------------------------------------------------------------
+
+    def records(self, topic: str) -> list[Record]:
+        """Every record of a topic (by its name without prefix), from its start."""
+        full = self.app.names.prefix + topic
+        count = sum(self.app.offsets.end(full).values())
+        found: list[Record] = []
+        ended: set[Any] = set()
+        with closing(KafkaSource(self.app.kafka, [full], f"reader-{uuid.uuid4().hex}")) as source:
+            deadline = time.monotonic() + PATIENCE
+            while count and time.monotonic() < deadline and len(ended) < len(self.app.offsets.end(full)):
+                polled = source.poll(1000, 0.2)
+                if polled.assigned:
+                    starts = self.app.offsets.beginning(full)
+                    source.start({at: starts[at.partition] for at in polled.assigned})
+                found += polled.records
+                ended |= set(polled.ends)
+        return found
+
+    def results(self, *outcomes: str) -> list[dict[str, Any]]:
+        """The trail; only these outcomes, if some are named."""
+        read = [decode(record.value, {"AnonymizationResult"}).fields for record in self.records("results")]
+        return [fields for fields in read if not outcomes or fields["outcome"] in outcomes]
+
+    def send(self, topic: str, key: str | None, value: bytes | None) -> None:
+        """Write a record as anybody with access could."""
+        with closing(self.app.sink()) as sink:
+            sink.send(self.app.names.prefix + topic, None if key is None else key.encode(), value)
+            sink.flush()
+
+
+def _role(text: str) -> RoleName:
+    role, _, service = text.partition(".")
+    return RoleName(role, service or None)
+
+
+def _libpq(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+@contextmanager
+def installation(
+    services: Services, folder: Path, names: Sequence[str] = ("crm", "loans", "news"), **settings: Any
+) -> Iterator[Installation]:
+    """A fresh installation, removed at the end."""
+    with ExitStack() as stack:
+        made = Installation(services, folder, names, **settings)
+        stack.callback(made.remove)
+        made.install()
+        yield made

@@ -1,0 +1,134 @@
+"""Ticks: planned once, capped over a rolling day, and the budget taken before anybody is claimed."""
+
+from functools import reduce
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumers.domain.rows import history as read_history
+from consumers.domain.rows import tick_plan, to_json
+from consumers.domain.ticks import (
+    HISTORY_KEPT,
+    Plan,
+    Report,
+    Used,
+    allowance,
+    approve,
+    end,
+    plan,
+    reserve,
+    settle,
+    take,
+)
+from tests.support.build import DAY, HOUR, NOW, policy
+
+RULES = policy(cap=100)
+
+
+def report(due: int = 40, allowed: int = 100) -> Report:
+    return Report(due, {"marketing": due}, allowed, ("crm is stopped",))
+
+
+def planned(due: int = 40, allowed: int = 100, *, dry_run: bool = False) -> Plan:
+    return plan("t-1", NOW, "cron", report(due, allowed), NOW, dry_run=dry_run)
+
+
+def test_a_tick_within_the_caps_goes_with_what_they_leave() -> None:
+    going = planned(40, 60)
+    assert (going.state, going.budget, going.taken) == ("GOING", 60, 0)
+    assert planned(60, 60).state == "GOING"
+
+
+@pytest.mark.parametrize(("due", "allowed"), [(61, 60), (1, 0)])
+def test_a_tick_over_the_caps_is_halted_before_anyone_is_touched(due: int, allowed: int) -> None:
+    halted = planned(due, allowed)
+    assert (halted.state, halted.budget) == ("HALTED", 0)
+    assert take(halted, 1).taken == 0
+
+
+def test_a_dry_run_claims_nobody() -> None:
+    for due in (1, 500):
+        dry = planned(due, dry_run=True)
+        assert dry.state == "DRY_RUN"
+        assert take(dry, 1).taken == 0
+
+
+def test_approval_lets_go_as_many_as_were_reported_and_keeps_who_when_and_what() -> None:
+    halted = planned(500)
+    approved = approve(halted, "ann", NOW + HOUR)
+    assert (approved.state, approved.budget) == ("APPROVED", 500)
+    assert (approved.approved_by, approved.approved_at) == ("ann", NOW + HOUR)
+    assert approved.approved_digest == halted.report.digest()
+    assert (approved.tick_id, approved.as_of, approved.report) == (halted.tick_id, halted.as_of, halted.report)
+
+
+def test_a_digest_names_one_report_and_survives_the_row() -> None:
+    halted = planned(500)
+    others = [report(501), report(500, 99), halted.report._replace(blockers=()), report()._replace(by_purpose={})]
+    assert halted.report.digest() not in {other.digest() for other in others}
+    assert tick_plan(to_json(halted)).report.digest() == halted.report.digest()
+
+
+def test_taking_gives_what_is_left_and_counts_it_as_used() -> None:
+    first = take(planned(40, 60), 50)
+    assert (first.budget, first.taken) == (10, 50)
+    second = take(first, 50)
+    assert (second.budget, second.taken) == (0, 60)
+    assert take(second, 50) == second
+
+
+@given(st.lists(st.integers(0, 50), max_size=8))
+def test_no_sequence_of_batches_takes_more_than_the_budget_history_6(batches: list[int]) -> None:
+    taken = reduce(take, batches, planned(40, 60))
+    assert taken.taken + taken.budget == 60
+    assert taken.taken == min(sum(batches), 60)
+
+
+def test_a_ticker_paused_since_an_ended_tick_takes_nothing_history_28() -> None:
+    over = end(take(planned(40, 60), 40))
+    assert (over.state, over.budget, over.taken) == ("ENDED", 0, 40)
+    assert take(over, 20).taken == over.taken
+
+
+def test_the_caps_leave_what_other_ticks_of_the_last_day_did_not_use() -> None:
+    used = {"a": Used(NOW - DAY + 1, 30), "b": Used(NOW, 20), "old": Used(NOW - DAY, 99), "t-1": Used(NOW, 99)}
+    assert allowance(used, RULES, "t-1", NOW) == 50
+    assert allowance(used, RULES, "t-2", NOW) == 0
+    assert allowance({}, RULES, "t-2", NOW) == 100
+
+
+def test_a_reservation_holds_the_whole_budget_until_the_tick_ends() -> None:
+    going = take(planned(40, 60), 25)
+    reserved = reserve({}, going, NOW)
+    assert reserved == {"t-1": Used(NOW, 60)}
+    assert allowance(reserved, RULES, "t-2", NOW) == 40
+    settled = settle(reserved, end(going))
+    assert settled == {"t-1": Used(NOW, 25)}
+    assert allowance(settled, RULES, "t-2", NOW) == 75
+
+
+def test_old_ticks_are_dropped_and_others_kept() -> None:
+    used = {"old": Used(NOW - HISTORY_KEPT, 1), "young": Used(NOW - HISTORY_KEPT + 1, 2)}
+    assert set(reserve(used, planned(), NOW)) == {"young", "t-1"}
+    assert set(settle(used, end(planned()))) == {"old", "young", "t-1"}
+
+
+def test_a_tick_that_was_never_reserved_settles_at_its_plan() -> None:
+    assert settle({}, end(planned())) == {"t-1": Used(NOW, 0)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 20)), max_size=12))
+def test_ticks_that_end_at_once_stay_within_the_cap_of_every_day(ticks: list[tuple[int, int]]) -> None:
+    used: dict[str, Used] = {}
+    claimed: list[tuple[int, int]] = []
+    now = NOW
+    for number, (due, hours) in enumerate(ticks):
+        now += hours * HOUR
+        left = allowance(used, RULES, str(number), now)
+        going = plan(str(number), now, "cron", report(due, left), now, dry_run=False)
+        used = reserve(used, going, now)
+        over = end(take(going, due))
+        used = settle(read_history(to_json(used)), over)
+        claimed.append((now, over.taken))
+        assert sum(taken for when, taken in claimed if when > now - DAY) <= RULES.cap
