@@ -39,6 +39,7 @@ def _ministack(workspace: Workspace, progress: Callable[[str], None]) -> Daemon:
         "GATEWAY_PORT": str(port),
         "SERVICES": "dynamodb,s3",
         "LOG_LEVEL": "WARNING",
+        "TMPDIR": str(workspace.path),  # it leaves a pid file
         "S3_DATA_DIR": str(workspace.path / "s3"),
         "DOCKER_HOST": f"unix://{workspace.path}/none",  # at its end it would look for containers of its own
         "PYTHONPATH": "",
@@ -54,7 +55,7 @@ def _dynamodb_local(workspace: Workspace, progress: Callable[[str], None]) -> Da
     data.mkdir()
     port = free_port()
     classpath = ":".join(sorted(str(jar) for jar in libs.glob("*.jar")))
-    jvm = [maven.java(), "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Djava.library.path={libs}"]
+    jvm = [maven.java(), "-Xmx256m", *maven.JVM, f"-Djava.library.path={libs}"]
     options = ["-port", str(port), "-sharedDb", "-dbPath", str(data), "-disableTelemetry"]
     url = f"http://127.0.0.1:{port}"
     program = Program("dynamodb", [*jvm, "-cp", classpath, _SERVER, *options], url, functools.partial(answers, url))

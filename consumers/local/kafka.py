@@ -21,8 +21,6 @@ from consumers.local.kafka_settings import LOG4J, server_properties
 from consumers.local.workspace import Workspace
 
 _CLUSTER_ID = "TGFwc2VMb2NhbENsdXN0ZQ"  # any 16 bytes in base64
-# A broker that lives for minutes: cheap compilation, and no second garbage collector thread beside the tests.
-_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 _QUIET = {"log_level": 0, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 50}
 
 
@@ -51,7 +49,14 @@ def _write_settings(home: Path, port: int, controller_port: int) -> Path:
 
 def _java(home: Path, libs: Path) -> list[str]:
     classpath = ":".join(sorted(str(jar) for jar in libs.glob("*.jar")))
-    return [maven.java(), *_JVM, f"-Dlog4j2.configurationFile={home}/log4j2.properties", "-cp", classpath]
+    return [
+        maven.java(),
+        "-Xmx512m",
+        *maven.JVM,
+        f"-Dlog4j2.configurationFile={home}/log4j2.properties",
+        "-cp",
+        classpath,
+    ]
 
 
 def _format(home: Path, libs: Path, workspace: Workspace) -> None:

@@ -12,6 +12,9 @@ from consumers.local.workspace import Workspace
 
 INSTALL = "apt-get install openjdk-17-jre-headless maven (macOS: brew install openjdk@17 maven)"
 
+# Servers that live for minutes: cheap compilation, one collector thread, no files in the temporary directory.
+JVM = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData")
+
 
 def java() -> str:
     """Path of `java`.

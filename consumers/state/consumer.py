@@ -81,12 +81,13 @@ class StateConsumer:
 
     def handle(self, polled: Polled) -> Mapping[Partition, int]:
         """Fold a batch; the offsets to commit."""
+        offsets = next_offsets(polled)
         if polled.records:
             self._fold(polled.records)
-        offsets = next_offsets(polled)
-        self._faults.reach("state.after_table")
+            self._faults.reach("state.after_table")
         self._positions.advance({each.partition: offset for each, offset in offsets.items()})
-        self._faults.reach("state.after_position")
+        if polled.records:
+            self._faults.reach("state.after_position")
         return offsets
 
     def _fold(self, records: Sequence[Record]) -> None:

@@ -57,6 +57,8 @@ class Sweep:
 
     def run(self, as_of: int, take: Callable[[int], int]) -> int:
         """Sweep every shard; `take` grants budget. How many customers were claimed."""
+        # before the index is read: what was acknowledged before the tick is in it
+        self._barrier.wait()
         return sum(self._sweep(prefix, number, as_of, take) for number in range(SHARDS) for prefix in SWEPT)
 
     def _sweep(self, prefix: Prefix, number: int, as_of: int, take: Callable[[int], int]) -> int:

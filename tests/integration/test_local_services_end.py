@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,7 +22,6 @@ SERVE = """
 import signal
 from consumers.local import running
 with running(progress=lambda line: print("progress", line, flush=True)) as services:
-    print("directory", services.logs.parent, flush=True)
     print("port", services.kafka.address.rpartition(":")[2], flush=True)
     print("port", services.dynamodb.url.rpartition(":")[2], flush=True)
     print("up", flush=True)
@@ -31,12 +31,19 @@ ENDINGS = [signal.SIGKILL, signal.SIGINT, signal.SIGTERM]
 MARK = "LAPSE_TEST_RUN"
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A short path, for the sake of unix sockets, that the user the database runs as can reach."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o711)
+        yield Path(made)
+
+
 @contextmanager
-def serving(mark: str) -> Iterator[subprocess.Popen[bytes]]:
+def serving(mark: str, temporary: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-c", SERVE]
-    with subprocess.Popen(
-        command, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {MARK: mark}
-    ) as process:
+    env = os.environ | {MARK: mark, "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env) as process:
         try:
             yield process
         finally:
@@ -77,25 +84,26 @@ def is_open(port: str) -> bool:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_end_of_the_parent_leaves_nothing(ending: signal.Signals) -> None:
+def test_end_of_the_parent_leaves_nothing(ending: signal.Signals, temporary: Path) -> None:
     mark = uuid.uuid4().hex
-    with serving(mark) as process:
+    with serving(mark, temporary) as process:
         facts = [line.split() for line in lines_until(process, "up")]
         ports = [fact[1] for fact in facts if fact[0] == "port"]
-        (directory,) = (Path(fact[1]) for fact in facts if fact[0] == "directory")
-        assert directory.is_dir()
+        assert list(temporary.iterdir())
         assert all(is_open(port) for port in ports)
         process.send_signal(ending)
         process.wait(30)
-    wait_until(lambda: not directory.exists() and not any(map(is_open, ports)))
+    wait_until(lambda: not any(map(is_open, ports)))
     wait_until(lambda: not marked_processes(mark))
+    wait_until(lambda: not list(temporary.iterdir()))
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_end_of_the_parent_while_it_starts_leaves_nothing(ending: signal.Signals) -> None:
+def test_end_of_the_parent_while_it_starts_leaves_nothing(ending: signal.Signals, temporary: Path) -> None:
     mark = uuid.uuid4().hex
-    with serving(mark) as process:
+    with serving(mark, temporary) as process:
         lines_until(process, "progress")
         process.send_signal(ending)
         process.wait(30)
     wait_until(lambda: not marked_processes(mark))
+    wait_until(lambda: not list(temporary.iterdir()))

@@ -136,7 +136,7 @@ CASES = [
         "ledger_columns",
         "ledger",
         "ALTER TABLE lapse.lapse_ledger DROP CONSTRAINT lapse_ledger_pkey",
-        repair="ALTER TABLE lapse.lapse_ledger ADD PRIMARY KEY (service, command_id)",
+        repair="ALTER TABLE lapse.lapse_ledger ADD PRIMARY KEY (command_id, service)",
     ),
 ]
 

@@ -207,6 +207,11 @@ class Installation:
         """Ask for a tick and wait for its end."""
         return ticking.wait_for_tick(self.app.table, self.request_tick(dry_run=dry_run), self.app.clock, PATIENCE)
 
+    def tick_state(self, tick: str) -> str | None:
+        """The state of a tick, None while nobody has planned it."""
+        plan = ticking.tick_plan(self.app.table, tick)
+        return plan and plan.state
+
     def stored(self, customer: str) -> Stored:
         """A customer's item with its row."""
         with closing(self.app.sink()) as sink:
@@ -274,13 +279,21 @@ class Installation:
         path.write_text(self.app.settings.model_dump_json(), encoding="utf-8")
         return path
 
+    def group_and_topic(self, role: str) -> tuple[str, str]:
+        """A role's group and the topic it reads, full names."""
+        topic, group = self.app._reads(_role(role))
+        return group, topic
+
     def group_offsets(self, role: str) -> dict[int, int | None]:
         """Committed offsets of a role's group on the topic it reads."""
-        name = _role(role)
-        topic, group = self.app._reads(name)
+        group, topic = self.group_and_topic(role)
         return dict(self.app.groups.would_reset_to_earliest(group, topic).before)
 
     # ---- topics ------------------------------------------------------------------------------------------------------
+
+    def count(self, topic: str) -> int:
+        """How many records a topic (by its name without prefix) has had, transaction markers counted."""
+        return sum(self.app.offsets.end(self.app.names.prefix + topic).values())
 
     def records(self, topic: str) -> list[Record]:
         """Every record of a topic (by its name without prefix), from its start."""

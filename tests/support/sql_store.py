@@ -102,6 +102,10 @@ class Database:
         store.create_ledger()
         return store
 
+    def shared_store(self, text: str) -> SqlStore:
+        """One store for the whole life of the database, for tests that call it many times."""
+        return self._stores[0] if self._stores else self.store(text)
+
     def opened(self, store: SqlStore) -> SqlStore:
         """The store, closed when the test ends."""
         self._stores.append(store)

@@ -207,7 +207,7 @@ def test_nobody_who_will_be_due_falls_out_of_the_index(
         date = due_date(known, one, POLICY)
         assert found is not None
         assert date is not None
-        assert found.next_action_at <= max(date, known.of(one.name).retry_at or date) < NEVER
+        assert found.next_action_at <= max(date, known.of(one.name).retry_at or 0) < NEVER
 
 
 @given(histories(), ANY_STATE)
@@ -223,5 +223,5 @@ def test_nobody_is_looked_at_before_there_is_something_to_do(
     for one in PURPOSES:
         date = due_date(known, one, POLICY)
         if date is not None and not known.of(one.name).command:
-            reasons.append(max(date, known.of(one.name).retry_at or date))
+            reasons.append(max(date, known.of(one.name).retry_at or 0))
     assert found.next_action_at in reasons

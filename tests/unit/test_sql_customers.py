@@ -50,18 +50,16 @@ def test_two_spellings_of_one_value_share_a_number() -> None:
     assert customers.ordinals == {spelled: 1, spelled.lower(): 1}
 
 
-@given(st.lists(st.text() | st.none()))
-def test_array_literal_reads_back(values: list[str | None]) -> None:
+@given(st.lists(st.text(alphabet=st.sampled_from('ab,"\\\\{} é')) | st.text()))
+def test_array_literal_reads_back(values: list[str]) -> None:
     assert read_array(array(values)) == values
 
 
-def read_array(literal: str) -> list[str | None]:
-    """PostgreSQL's array input, for quoted elements and NULL."""
-    tokens = re.findall(r'NULL|"((?:[^"\\]|\\.)*)"', literal, re.DOTALL)
-    spans = re.findall(r'NULL|"(?:[^"\\]|\\.)*"', literal, re.DOTALL)
-    assert literal == "{" + ",".join(spans) + "}"
-    pairs = zip(spans, tokens, strict=True)
-    return [None if span == "NULL" else re.sub(r"\\(.)", r"\1", token, flags=re.DOTALL) for span, token in pairs]
+def read_array(literal: str) -> list[str]:
+    """PostgreSQL's array input, for quoted elements."""
+    quoted = re.findall(r'"((?:[^"\\]|\\.)*)"', literal, re.DOTALL)
+    assert literal == "{" + ",".join(f'"{token}"' for token in quoted) + "}"
+    return [re.sub(r"\\(.)", r"\1", token, flags=re.DOTALL) for token in quoted]
 
 
 @pytest.mark.parametrize(

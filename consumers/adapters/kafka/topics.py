@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its re-exports are unmarked
@@ -15,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its re-expo
 
 from consumers.adapters.kafka.answers import answer, existing
 from consumers.adapters.kafka.config import ANSWER_SECONDS, KafkaConfig, admin_properties
+from consumers.adapters.kafka.offsets import KafkaOffsets
 from consumers.domain.errors import PermanentError, TransientError
 from schemas.topics import TopicDescriptor
 
@@ -49,6 +51,7 @@ class KafkaTopics:
     """
 
     def __init__(self, config: KafkaConfig, prefix: str, *, dev: bool = False) -> None:
+        self._config = config
         self._admin = AdminClient(admin_properties(config))
         self._prefix = prefix
         self._dev = dev
@@ -133,10 +136,20 @@ class KafkaTopics:
     def _settle(self, descriptors: Sequence[TopicDescriptor]) -> None:
         # Done is what the controller says; clients ask brokers, and these hear of it a little later.
         deadline = time.monotonic() + ANSWER_SECONDS
-        while self.diff(descriptors):
+        while self.diff(descriptors) or not self._led(descriptors):
             if time.monotonic() >= deadline:
                 raise TransientError("the brokers do not show the topics as they were made", code="timed_out")
             time.sleep(0.05)
+
+    def _led(self, descriptors: Iterable[TopicDescriptor]) -> bool:
+        """Whether every partition answers: whoever asks for offsets before its broker leads it is refused."""
+        with closing(KafkaOffsets(self._config)) as offsets:
+            try:
+                for each in descriptors:
+                    offsets.beginning(self._prefix + each.name)
+            except TransientError:
+                return False
+        return True
 
     def _alter(self, differences: Sequence[Difference]) -> None:
         resources = [_changes(topic, differences) for topic in sorted({each.topic for each in differences})]

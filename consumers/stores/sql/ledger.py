@@ -15,8 +15,8 @@ from consumers.stores.sql.names import array, integers, qualified, quote, statem
 
 TABLE = "lapse_ledger"
 COLUMNS = {  # name: type as in DDL, type as pg_type names it
-    "service": ("text NOT NULL", "text"),
-    "command_id": ("text NOT NULL", "text"),
+    "service": ('text COLLATE "C" NOT NULL', "text"),
+    "command_id": ('text COLLATE "C" NOT NULL', "text"),
     "customer_id": ("text NOT NULL", "text"),
     "purpose": ("text NOT NULL", "text"),
     "partition": ("int NOT NULL", "int4"),
@@ -29,7 +29,7 @@ COLUMNS = {  # name: type as in DDL, type as pg_type names it
     "carried_at": ("timestamptz NOT NULL DEFAULT now()", "timestamptz"),
 }
 _JSON = JSONEncoder(sort_keys=True)
-KEY = ("service", "command_id")
+KEY = ("command_id", "service")  # the command first: a batch reads by command, and most ledgers know one service
 
 
 class Entry(NamedTuple):
@@ -73,18 +73,24 @@ class SqlLedger:
     def write(self, connection: Connection, entries: Sequence[Entry]) -> None:
         """Add rows; one that is there already stays as it is."""
         tasks = [entry.task for entry in entries]
+        # most rows of a batch say the same: each wording is sent once, rows say its number
+        wordings: dict[tuple[str, str], int] = {}
+        said = [
+            wordings.setdefault((entry.outcome, _JSON.encode(dict(entry.rows))), len(wordings) + 1) for entry in entries
+        ]
         connection.execute(
             self._write,
             {
-                "commands": array(task.command_id for task in tasks),
-                "customers": array(task.customer_id for task in tasks),
-                "purposes": array(task.purpose for task in tasks),
+                "commands": array([task.command_id for task in tasks]),
+                "customers": array([task.customer_id for task in tasks]),
+                "purposes": array([task.purpose for task in tasks]),
                 "partitions": integers(task.partition for task in tasks),
                 "offsets": integers(task.offset for task in tasks),
                 "committed": integers(task.committed_at for task in tasks),
-                "outcomes": array(entry.outcome for entry in entries),
-                "counts": array(_JSON.encode(dict(entry.rows)) for entry in entries),
-                "traces": array(task.traceparent for task in tasks),
+                "traces": array([task.traceparent or "" for task in tasks]),
+                "said": integers(said),
+                "outcomes": array([outcome for outcome, _ in wordings]),
+                "counts": array([counts for _, counts in wordings]),
             },
         )
 
@@ -96,11 +102,12 @@ INSERT INTO {table} (service, command_id, customer_id, purpose, "partition", "of
                      outcome, "rows", traceparent)
 SELECT {{{{service}}}}, e.command, e.customer, e.purpose, e.part, e.off,
        timestamptz '1970-01-01 00:00:00+00' + e.committed * interval '1 microsecond', {{{{digest}}}},
-       e.outcome, CAST(e.counts AS jsonb), e.trace
+       (CAST({{{{outcomes}}}} AS text[]))[e.said], CAST((CAST({{{{counts}}}} AS text[]))[e.said] AS jsonb),
+       nullif(e.trace, '')
 FROM unnest(CAST({{{{commands}}}} AS text[]), CAST({{{{customers}}}} AS text[]), CAST({{{{purposes}}}} AS text[]),
             CAST({{{{partitions}}}} AS int[]), CAST({{{{offsets}}}} AS bigint[]), CAST({{{{committed}}}} AS bigint[]),
-            CAST({{{{outcomes}}}} AS text[]), CAST({{{{counts}}}} AS text[]), CAST({{{{traces}}}} AS text[]))
-     AS e(command, customer, purpose, part, off, committed, outcome, counts, trace)
+            CAST({{{{traces}}}} AS text[]), CAST({{{{said}}}} AS int[]))
+     AS e(command, customer, purpose, part, off, committed, trace, said)
 ORDER BY e.command
-ON CONFLICT (service, command_id) DO NOTHING
+ON CONFLICT (command_id, service) DO NOTHING
 """  # noqa: S608 - names are quoted, values bound

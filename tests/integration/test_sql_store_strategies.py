@@ -1,0 +1,97 @@
+"""What each strategy makes of a cell: bounds, NULL, repeatability, as its table says, for any value."""
+
+import datetime as dt
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.sql_store import RULES, Database, PostgresServer, new_database, task
+
+pytestmark = pytest.mark.integration
+SCHEMA = """
+CREATE SCHEMA crm;
+CREATE TYPE crm.mood AS ENUM ('good', 'OTHER');
+CREATE TABLE crm.cells (
+    id text PRIMARY KEY, zero varchar(40), number numeric(12, 3), day date, moment timestamptz, token char(36),
+    mail varchar(50), mood crm.mood, static_day date, start date, hour timestamptz, prefix text,
+    done boolean NOT NULL DEFAULT false);
+"""
+HEAD = RULES[: RULES.index("customer:")]
+CELLS = f"""{HEAD}
+customer: {{type: text}}
+ledger: {{schema: lapse}}
+tables:
+  cells:
+    key: [id]
+    flag: done
+    mask:
+      zero: zeros
+      number: zeros
+      day: zeros
+      moment: zeros
+      token: unique_token
+      mail: {{unique_email: {{domain: a.example}}}}
+      mood: {{static: OTHER}}
+      static_day: {{static: 2000-02-29}}
+      start: {{truncate: month}}
+      hour: {{truncate: day}}
+      prefix: {{truncate: {{characters: 2}}}}
+"""
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=36)
+DAYS = st.dates(dt.date(1700, 1, 1), dt.date(2500, 1, 1))
+MOMENTS = st.datetimes(dt.datetime(1700, 1, 2), dt.datetime(2500, 1, 1), timezones=st.just(dt.UTC))  # noqa: DTZ001 - bounds are naive
+ROW = st.tuples(
+    TEXT, st.decimals(-(10**8), 10**8, places=3), DAYS, MOMENTS, TEXT, TEXT, st.just("good"), DAYS, DAYS, MOMENTS, TEXT
+)
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def database(postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    folder: Path = tmp_path_factory.mktemp("rules")
+    with new_database(postgres, folder, SCHEMA) as made:
+        yield made
+
+
+def rewritten(database: Database, row: Sequence[Any]) -> tuple[Any, ...]:
+    customer = uuid.uuid4().hex
+    places = ", ".join(["%s"] * (len(row) + 1))
+    with psycopg.connect(database.url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("SET timezone = 'UTC'")
+        connection.execute(f"INSERT INTO crm.cells VALUES ({places})".encode(), [customer, *row])
+        assert database.shared_store(CELLS).anonymize([task(customer)])[0].outcome == "DONE"
+        [found] = connection.execute("SELECT * FROM crm.cells WHERE id = %s", [customer]).fetchall()
+    return found[1:-1]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ROW)
+def test_values_keep_to_the_table_of_strategies(database: Database, row: Sequence[Any]) -> None:
+    zero, number, day, moment, token, mail, mood, static_day, start, hour, prefix = rewritten(database, row)
+
+    assert zero == "0" * len(row[0])
+    assert (number, day, moment) == (Decimal(0), EPOCH.date(), EPOCH)
+    assert str(uuid.UUID(token)) == token
+    assert re.fullmatch(r"[0-9a-f]{32}@a\.example", mail)
+    assert (mood, static_day) == ("OTHER", dt.date(2000, 2, 29))
+    assert start == row[8].replace(day=1)
+    assert hour == row[9].replace(hour=0, minute=0, second=0, microsecond=0)
+    assert prefix == row[10][:2]
+
+
+def test_null_stays_null_except_for_static(database: Database) -> None:
+    found = rewritten(database, [None] * 11)
+
+    assert found == (None,) * 6 + ("OTHER", dt.date(2000, 2, 29)) + (None,) * 3
+
+
+def test_preflight_accepts_every_strategy_on_these_types(database: Database) -> None:
+    assert database.shared_store(CELLS).preflight() == []
