@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from consumers.local import Services, running
 from consumers.local.safety import own_environment, refuse_foreign
 
+# a shared machine: an example may be slow without being wrong
+settings.register_profile("lapse", deadline=None)
+settings.load_profile("lapse")
 TIERS = ("unit", "contract", "integration", "e2e", "packaging", "benchmarks")
 
 

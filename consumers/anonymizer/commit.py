@@ -109,10 +109,10 @@ class Commits:
         owed = {each.order.customer_id: each for each in outcomes}
         items: Mapping[str, Stored] = self._items.read(owed) if owed else {}
         for _ in races():
-            changes = []
+            changes, now = [], self._clock.now()
             for customer, stored in items.items():
                 order, outcome = owed[customer]
-                after = record_outcome(stored.item, order.purpose, order.command_id, self._service, outcome)
+                after = record_outcome(stored.item, order.purpose, order.command_id, self._service, outcome, now)
                 if after is not None:
                     changes.append(Change(stored, after))
             results = self._items.write(changes, policy)

@@ -10,8 +10,12 @@ from consumers.adapters.logs import configure_logs
 from consumers.cli import customers, installing, offsets, rules, run, services, status, ticks
 from consumers.cli.context import CliContext
 from consumers.demo.command import demo
-from consumers.domain.errors import LapseError
+from consumers.domain.errors import LapseError, TransientError
 
+AWAY = (
+    "Something this command needs does not answer. Check that it runs and that the settings name it "
+    "(kafka.bootstrap_servers, table.endpoint_url); then run the same command again."
+)
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file; lapse.yaml here if there is one.")]
 
 lapse = typer.Typer(
@@ -49,6 +53,8 @@ def main() -> None:
         lapse(standalone_mode=True)
     except LapseError as error:
         typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
+        if isinstance(error, TransientError):
+            typer.echo(AWAY, err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

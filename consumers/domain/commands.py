@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from consumers.domain.due import command_id, counted, is_due
-from consumers.domain.item import Command, Item, Last, PurposeState, outstanding, unanswered
+from consumers.domain.item import FINISHED, GIVEN_UP, Command, Item, Last, PurposeState, outstanding, unanswered
 from consumers.domain.policy import Mode, Policy, Purpose, armed, live
 from consumers.domain.registers import spend
 
@@ -174,17 +174,20 @@ def _reopened(state: PurposeState, message: str, service: str, lease_until: int)
     return command._replace(services=services, outcomes=outcomes, lease_until=lease_until)
 
 
-def record_outcome(item: Item, purpose: str, message: str, service: str, outcome: str) -> Item | None:
-    """The item with a service's outcome, completed when it was the last one; None where none is owed."""
+def record_outcome(item: Item, purpose: str, message: str, service: str, outcome: str, now: int) -> Item | None:
+    """The item with a service's outcome, completed when it was the last one; None where none is owed.
+
+    SUPERSEDED, LATE and the like answer one message; they are no outcome of a command.
+    """
     state = item.of(purpose)
     command = state.command
     if command is None or command.id != message or command.phase != "COMMITTED":
         return None
-    if service not in outstanding(command):
+    if service not in outstanding(command) or outcome not in FINISHED | GIVEN_UP:
         return None
     command = command._replace(outcomes={**command.outcomes, service: outcome})
     if outstanding(command):
         return item.having(purpose, state._replace(command=command))
     assert command.committed_at is not None, "a committed command has a time"
-    last = Last(command.id, command.services, command.outcomes, command.committed_at)
+    last = Last(command.id, command.services, command.outcomes, command.committed_at, now)
     return item.having(purpose, state._replace(command=None, retry_at=None, last=last))

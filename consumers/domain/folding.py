@@ -6,9 +6,10 @@ from typing import NamedTuple
 from consumers.domain.due import facts
 from consumers.domain.item import MAX_HOLDS, MAX_PRODUCTS, OVERFLOW, Hold, Item, PurposeState
 from consumers.domain.policy import Policy
-from consumers.domain.registers import Event, Product, with_event
+from consumers.domain.registers import Event, Product, counts, identity, with_event
 
 TOO_MANY_PRODUCTS = "too_many_products"
+MARGIN = 30 * 24 * 3600 * 1_000_000
 
 
 class Late(NamedTuple):
@@ -37,6 +38,7 @@ def fold(item: Item, events: Sequence[Event], policy: Policy, now: int) -> Folde
     products, holds = dict(item.products), dict(item.holds)
     news: list[Event] = []
     refused: list[Event] = []
+    changed = False
     for event in events:
         if event.position in item.discarded:
             continue
@@ -47,14 +49,21 @@ def fold(item: Item, events: Sequence[Event], policy: Policy, now: int) -> Folde
         holds.pop(event.position, None)
         after = with_event(before, event)
         if after is not before:
-            products[event.product] = after
-            news.append(event)
-    if not (news or refused) and len(holds) == len(item.holds):
+            changed, products[event.product] = True, after
+            if _is_news(event, before):
+                news.append(event)
+    if not (changed or refused) and len(holds) == len(item.holds):
         return Folded(item)
     folded = _withdraw(item._replace(products=products, holds=holds), item, policy)
     for event in refused:
         folded = hold(folded, event.position, TOO_MANY_PRODUCTS, now)
     return Folded(folded, tuple(_late(item, news, policy)), tuple(refused))
+
+
+def _is_news(event: Event, before: Product | None) -> bool:
+    """Not where a copy of the statement already there only brought another trace context."""
+    stood = before and (before.schedule if event.kind == "schedule" else before.postpone)
+    return not stood or identity(stood) != identity(event.register)
 
 
 def hold(item: Item, position: str, code: str, now: int) -> Item:
@@ -66,18 +75,24 @@ def hold(item: Item, position: str, code: str, now: int) -> Item:
 
 
 def prune(item: Item, policy: Policy, now: int) -> Item:
-    """The item without products that no event in the log and no command can refer to any more."""
+    """The item without products that no event in the log and no command can refer to any more.
+
+    What a commit has spent was appended before it, so it has left the log once the last commit of every purpose that
+    lists it is older than the log. (When it occurred says nothing: old facts are imported every day.)
+    """
     if any(state.command for state in item.purposes.values()):
         return item
-    oldest = now - policy.event_retention - 30 * 24 * 3600 * 1_000_000
-    kept = {name: product for name, product in item.products.items() if not _past(name, product, policy, oldest)}
+    oldest = now - policy.log_retention - MARGIN
+    kept = {name: product for name, product in item.products.items() if not _past(item, name, product, policy, oldest)}
     return item if len(kept) == len(item.products) else item._replace(products=kept)
 
 
-def _past(name: str, product: Product, policy: Policy, oldest: int) -> bool:
-    registers = [register for register in product if register is not None]
-    listing = {purpose.name for purpose in policy.purposes.values() if policy.lists(purpose, name)}
-    return bool(listing) and all(register.occurred_at < oldest and listing <= register.spent for register in registers)
+def _past(item: Item, name: str, product: Product, policy: Policy, oldest: int) -> bool:
+    listing = [purpose.name for purpose in policy.purposes.values() if policy.lists(purpose, name)]
+    return bool(listing) and all(
+        not counts(product, purpose) and (last := item.of(purpose).last) is not None and last.committed_at < oldest
+        for purpose in listing
+    )
 
 
 def _withdraw(folded: Item, before: Item, policy: Policy) -> Item:

@@ -71,7 +71,9 @@ def _dates(item: Item, policy: Policy) -> Iterator[int]:
 
 
 def _forgotten(item: Item, policy: Policy) -> tuple[Prefix, int] | None:
-    completed = [state.last.committed_at for state in item.purposes.values() if state.last]
+    completed = [state.last.completed_at for state in item.purposes.values() if state.last]
     if not completed or any(counted(item, purpose, policy) for purpose in policy.purposes.values()):
         return None
-    return "forget", max(completed) + policy.event_retention + FORGET_MARGIN
+    # a discarded record must stay so for as long as a replay can bring it
+    discarded = [record.at for record in item.discarded.values()]
+    return "forget", max(completed + discarded) + policy.log_retention + FORGET_MARGIN

@@ -44,6 +44,7 @@ class Last(NamedTuple):
     services: tuple[str, ...]
     outcomes: Mapping[str, str]
     committed_at: int
+    completed_at: int
 
 
 class PurposeState(NamedTuple):

@@ -20,13 +20,17 @@ class Purpose(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What every role decides by. `always` are kinds that count for every purpose, beside `legal-hold`."""
+    """What every role decides by; times in microseconds.
+
+    `always` are kinds that count for every purpose, beside `legal-hold`. `log_retention` is how long events and
+    commands stay in their topics, the longer of both. `cap`: customers claimed per rolling day.
+    """
 
     purposes: Mapping[str, Purpose]
     always: frozenset[str] = frozenset()
     lease: int = 6 * 3600 * 1_000_000
     cap: int = 10_000
-    event_retention: int = 400 * 24 * 3600 * 1_000_000
+    log_retention: int = 400 * 24 * 3600 * 1_000_000
 
     def lists(self, purpose: Purpose, product: str) -> bool:
         """Whether a product is of a kind that matters to the purpose."""

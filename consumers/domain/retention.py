@@ -47,9 +47,11 @@ def after(retention: Retention, starts_at: int) -> int:
             return LATEST
         local = local.replace(year=local.year + 1, month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
     try:
-        return min(_micros_of_local(_plus(local, retention)), LATEST)
+        ends = _micros_of_local(_plus(local, retention))
     except OverflowError:
         return LATEST
+    # an hour that the clocks go through twice: arithmetic lands in the first
+    return max(starts_at, min(ends, LATEST))
 
 
 def up_to_day(retention: Retention, at: int) -> int:
@@ -60,7 +62,10 @@ def up_to_day(retention: Retention, at: int) -> int:
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     if _micros_of_local(midnight) >= at:
         return at
-    return _micros_of_local(midnight + timedelta(days=1))
+    following = midnight + timedelta(days=1)
+    first = _micros_of_local(following)
+    # where midnight comes twice, the first may be over already
+    return first if first >= at else _micros_of_local(following.replace(fold=1))
 
 
 def next_midnight(timezone: str, at: int) -> int:

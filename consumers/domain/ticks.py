@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from consumers.domain.errors import PermanentError
 from consumers.domain.policy import Policy
 
 DAY = 24 * 3600 * 1_000_000
@@ -22,7 +23,8 @@ class Report(NamedTuple):
 
     def digest(self) -> str:
         """SHA-256 of the report, hex: what a person approved."""
-        return hashlib.sha256(json.dumps(self, sort_keys=True).encode()).hexdigest()
+        plain = {**self._asdict(), "by_purpose": dict(self.by_purpose)}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 class Plan(NamedTuple):
@@ -42,19 +44,20 @@ class Plan(NamedTuple):
 
 
 class Used(NamedTuple):
-    """One tick in the row `ticks, HISTORY`: customers claimed, or reserved while it goes on."""
+    """One tick in the row `ticks, HISTORY`: customers claimed until it ended `at`, or reserved while it is `going`."""
 
     at: int
     customers: int
+    going: bool = False
 
 
 History = Mapping[str, Used]
 
 
 def allowance(history: History, policy: Policy, tick_id: str, now: int) -> int:
-    """What the absolute cap leaves for a tick, other ticks of the last 24 hours counted as they reserved or used it."""
-    used = sum(used.customers for tick, used in history.items() if tick != tick_id and used.at > now - DAY)
-    return max(policy.cap - used, 0)
+    """What the absolute cap leaves for a tick: less what others reserved, or used and ended in the last 24 hours."""
+    others = [used for tick, used in history.items() if tick != tick_id]
+    return max(policy.cap - sum(used.customers for used in others if used.going or used.at > now - DAY), 0)
 
 
 def plan(tick_id: str, as_of: int, requested_by: str, report: Report, now: int, *, dry_run: bool) -> Plan:
@@ -65,7 +68,9 @@ def plan(tick_id: str, as_of: int, requested_by: str, report: Report, now: int, 
 
 
 def approve(halted: Plan, name: str, now: int) -> Plan:
-    """A named person lets a halted tick go for as many customers as its report says."""
+    """A named person lets a halted tick go for as many customers as its report says. PermanentError: it is not."""
+    if halted.state != "HALTED":
+        raise PermanentError(f"this tick is {halted.state}, only a HALTED one can be approved")
     return halted._replace(
         state="APPROVED",
         budget=halted.report.due,
@@ -88,11 +93,13 @@ def end(going: Plan) -> Plan:
 
 def reserve(history: History, going: Plan, now: int) -> dict[str, Used]:
     """The history with a going tick's whole claim reserved, old entries dropped."""
-    kept = {tick: used for tick, used in history.items() if used.at > now - HISTORY_KEPT}
-    return {**kept, going.tick_id: Used(now, going.budget + going.taken)}
+    kept = {tick: used for tick, used in history.items() if used.going or used.at > now - HISTORY_KEPT}
+    return {**kept, going.tick_id: Used(now, going.budget + going.taken, going=True)}
 
 
-def settle(history: History, ended: Plan) -> dict[str, Used]:
-    """The history with an ended tick's reservation lowered to what it took."""
-    reserved = history.get(ended.tick_id)
-    return {**history, ended.tick_id: Used(reserved.at if reserved else ended.planned_at, ended.taken)}
+def settle(history: History, ended: Plan, now: int) -> dict[str, Used]:
+    """The history with an ended tick's reservation lowered to what it took; a second call changes nothing."""
+    stands = history.get(ended.tick_id)
+    if stands and not stands.going:
+        return dict(history)
+    return {**history, ended.tick_id: Used(now, ended.taken)}

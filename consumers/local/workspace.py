@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -178,7 +179,7 @@ def _setpriv(user: str | None, end: signal.Signals) -> list[str]:
         if user:
             raise LocalServicesError("setpriv is missing (apt-get install util-linux), and root cannot run PostgreSQL")
         return []
-    switch = [f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
+    switch = [f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups"] if user else []
     return [found, *switch, "--pdeathsig", end.name.removeprefix("SIG"), "--"]
 
 

@@ -23,6 +23,6 @@ def next_offsets(polled: Polled) -> dict[Partition, int]:
 def trace_of(headers: Headers) -> str | None:
     """The W3C trace context a record came with."""
     for name, value in headers:
-        if name == TRACEPARENT and value is not None:
+        if name == TRACEPARENT and value:
             return value.decode(errors="replace")[:64]
     return None

@@ -68,7 +68,7 @@ class Planner:
         row = rewrite(self._table, rows.plan_key(tick_id), self._stamp, ended)
         plan = row and rows.tick_plan(row.body)
         if plan and plan.state == "ENDED":
-            self._remember(lambda history: ticks.settle(history, plan))
+            self._remember(lambda history: ticks.settle(history, plan, self._clock.now()))
 
     def _reserve(self, plan: Plan) -> None:
         self._remember(lambda history: ticks.reserve(history, plan, self._clock.now()))

@@ -191,6 +191,23 @@ def test_an_end_is_past_the_marker_of_a_transaction(backend: Backend, committed:
     assert backend.offsets().end(topic) == {0: 4}
 
 
+# ---- commits ---------------------------------------------------------------------------------------------------------
+
+
+def test_committing_between_polls_loses_and_repeats_nothing(backend: Backend) -> None:
+    topic, sink = backend.topic(3), backend.sink()
+    for number in range(5000):
+        sink.send(topic, b"%d" % number, b"%d" % number)
+    sink.flush()
+    reader = backend.reader(topic, topic)
+    while len(reader.records) < 5000:
+        reader.poll(max_records=70)
+        done = {Partition(topic, record.partition): record.offset + 1 for record in reader.records}
+        reader.source.commit(done)
+        assert reader.source.committed(done.keys()) == done
+    assert sorted(int(value or b"") for value in reader.values) == list(range(5000))
+
+
 # ---- pause -----------------------------------------------------------------------------------------------------------
 
 

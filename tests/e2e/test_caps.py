@@ -31,8 +31,12 @@ def installed(services: Services, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture
 def lapse(installed: Installation) -> Installation:
     """A day on which nobody was claimed yet."""
-    rewrite(installed.app.table, rows.HISTORY, new_stamp, lambda _: rows.to_json({}))
+    forget_the_day(installed)
     return installed
+
+
+def forget_the_day(lapse: Installation) -> None:
+    rewrite(lapse.app.table, rows.HISTORY, new_stamp, lambda _: rows.to_json({}))
 
 
 def due(lapse: Installation, count: int) -> list[str]:
@@ -157,14 +161,13 @@ def test_redelivered_tick_that_has_ended_claims_nobody(lapse: Installation) -> N
 
 def test_ticks_replayed_from_the_start_claim_nobody(lapse: Installation) -> None:
     with lapse.roles("state", "ticker"):
-        folded(lapse, 0)
         lapse.tick()
-    with lapse.roles("state"):
         news = folded(lapse, 2)
     lapse.app.groups.reset_to_earliest(lapse.app.names.ticker_group, lapse.app.names.ticks)
     with lapse.roles("state", "ticker"):
         read_all(lapse, "ticker")
         assert claimed(lapse, news) == 0
+        forget_the_day(lapse)  # the ticks of earlier tests are back in it
         assert lapse.tick().taken == 2
         finish(lapse, news)
 

@@ -30,8 +30,11 @@ FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def lapse(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """State consumer and ticker run; one customer due later, one due and unclaimed, one whose facts changed since a command
-    would have been made, one who came back after a command, one whom nobody ever heard of."""
+    """State consumer and ticker run.
+
+    One customer is due later, one due and unclaimed, one whose facts changed since a command was made, one who came
+    back after a command, one of whom nobody ever heard.
+    """
     folder = tmp_path_factory.mktemp("forged")
     with installation(services, folder, ("crm", "loans")) as made, made.roles("state", "ticker"):
         made.people(*CUSTOMERS)

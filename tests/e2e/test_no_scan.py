@@ -1,4 +1,4 @@
-"""No customer costs a scan: what is asked of DynamoDB names keys, and a batch is as many statements whatever its size."""
+"""Nothing scans: what is asked of DynamoDB names keys, and a batch of any size is as many SQL statements."""
 
 import re
 import uuid

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from consumers.ports import Store
 from consumers.stores import ledger_ddl
 from tests.support.sql_store import RULES, Database, PostgresServer, add_customers, new_database, task
 
@@ -21,7 +22,9 @@ def database(postgres: PostgresServer, tmp_path: Path) -> Iterator[Database]:
 
 
 def test_rules_of_the_example_pass_preflight(database: Database) -> None:
-    assert database.store().preflight() == []
+    store: Store = database.store()
+
+    assert store.preflight() == []
 
 
 def test_batch_rewrites_every_masked_cell(database: Database) -> None:
@@ -149,6 +152,27 @@ def test_customer_column_is_masked_last(database: Database) -> None:
     assert store.anonymize([task("c1")])[0].rows == ROWS_OF_ONE
     assert UUID(database.rows("SELECT customer_id FROM crm.customers")[0][0])
     assert store.anonymize([task("c1")])[0].outcome == "ALREADY_DONE"
+
+
+def test_children_are_found_before_the_columns_that_join_them_change(database: Database) -> None:
+    add_customers(database, [1, 2])
+    database.run("""
+    CREATE TABLE crm.visits (who text, page text); CREATE INDEX ON crm.visits (who);
+    CREATE TABLE crm.clicks (page text, link text); CREATE INDEX ON crm.clicks (page);
+    CREATE UNIQUE INDEX ON crm.visits (page);
+    INSERT INTO crm.visits VALUES ('c1', 'CANARY1'), ('c2', 'CANARY2');
+    INSERT INTO crm.clicks VALUES ('CANARY1', 'CANARY1'), ('CANARY2', 'CANARY2')""")
+    text = RULES.replace("phone: set_null", "phone: set_null\n      customer_id: unique_token").replace(
+        "ignore:",
+        "  visits: {parent: customers, join: {who: customer_id}, mask: {page: set_null, who: set_null}}\n"
+        "  clicks: {parent: visits, join: {page: page}, mask: {link: set_null, page: set_null}}\nignore:",
+    )
+    store = database.store(text)
+
+    assert store.preflight() == []
+    assert store.anonymize([task("c1")])[0].rows == ROWS_OF_ONE | {"visits": 1, "clicks": 1}
+    assert set(database.rows("SELECT * FROM crm.visits")) == {(None, None), ("c2", "CANARY2")}
+    assert set(database.rows("SELECT * FROM crm.clicks")) == {(None, None), ("CANARY2", "CANARY2")}
 
 
 def test_without_flag_the_ledger_alone_decides(database: Database) -> None:

@@ -41,7 +41,7 @@ def committed() -> Item:
 
 def finished(known: Item, **outcomes: str) -> Item:
     for service, outcome in outcomes.items():
-        after = record_outcome(known, "marketing", carried(known).id, service, outcome)
+        after = record_outcome(known, "marketing", carried(known).id, service, outcome, NOW + 2 * HOUR)
         assert after is not None
         known = after
     return known

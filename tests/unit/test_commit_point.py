@@ -79,7 +79,7 @@ def test_superseded_touches_nothing_and_completes_nothing_history_15() -> None:
     verdict = judged(hold(known, "lapse.events-0-1", "undecodable", NOW))
     assert verdict.item == hold(known, "lapse.events-0-1", "undecodable", NOW)
     for never in ("SUPERSEDED", "DRY_RUN", "UNKNOWN", "AGREED", "REFUSED", "LATE"):
-        after = record_outcome(committed(), "marketing", carried(committed()).id, "crm", never)
+        after = record_outcome(committed(), "marketing", carried(committed()).id, "crm", never, NOW)
         assert after is None or "crm" in outstanding(carried(after))
 
 
@@ -111,7 +111,7 @@ def test_a_replay_writes_the_last_command_back_to_committed_history_4() -> None:
     assert (command.id, command.phase, command.committed_at) == (last.id, "COMMITTED", last.committed_at)
     assert outstanding(command) == ("crm",)
     assert command.lease_until == NOW + 7 * HOUR
-    assert record_outcome(verdict.item, "marketing", last.id, "crm", "DONE")
+    assert record_outcome(verdict.item, "marketing", last.id, "crm", "DONE", NOW)
 
 
 def test_two_restored_databases_are_replayed_side_by_side_history_17() -> None:
@@ -176,7 +176,9 @@ def test_an_outcome_is_kept_and_the_last_one_completes() -> None:
     assert first.of("marketing").retry_at == NOW + DAY
     done = finished(first, newsletter="NOTHING_FOUND")
     command = carried(known)
-    last = Last(command.id, command.services, {"crm": "DONE", "newsletter": "NOTHING_FOUND"}, NOW + HOUR)
+    last = Last(
+        command.id, command.services, {"crm": "DONE", "newsletter": "NOTHING_FOUND"}, NOW + HOUR, NOW + 2 * HOUR
+    )
     assert done.of("marketing") == PurposeState(command.attempt, last=last)
 
 
@@ -196,12 +198,12 @@ def test_a_service_that_gave_up_keeps_the_command_until_it_is_done(outcome: str)
 def test_an_outcome_is_taken_only_from_a_service_that_owes_one_history_27() -> None:
     known = finished(committed(), crm="DONE")
     command = carried(known)
-    assert record_outcome(known, "marketing", command.id, "crm", "FAILED") is None
-    assert record_outcome(known, "marketing", command.id, "stranger", "DONE") is None
-    assert record_outcome(known, "marketing", "another", "newsletter", "DONE") is None
-    assert record_outcome(known, "books", command.id, "newsletter", "DONE") is None
-    assert record_outcome(complete(), "marketing", command.id, "newsletter", "FAILED") is None
-    assert record_outcome(claimed(), "marketing", command.id, "crm", "DONE") is None
+    assert record_outcome(known, "marketing", command.id, "crm", "FAILED", NOW) is None
+    assert record_outcome(known, "marketing", command.id, "stranger", "DONE", NOW) is None
+    assert record_outcome(known, "marketing", "another", "newsletter", "DONE", NOW) is None
+    assert record_outcome(known, "books", command.id, "newsletter", "DONE", NOW) is None
+    assert record_outcome(complete(), "marketing", command.id, "newsletter", "FAILED", NOW) is None
+    assert record_outcome(claimed(), "marketing", command.id, "crm", "DONE", NOW) is None
 
 
 def test_what_arrived_meanwhile_is_due_after_completion() -> None:

@@ -16,7 +16,7 @@ from tests.support.histories import POLICY, PURPOSES, events
 MARKETING = purpose()
 BOOKS = purpose("books", services=("ledger",), products=frozenset({"loan"}))
 RULES = policy(MARKETING, BOOKS)
-RETENTION = RULES.event_retention
+RETENTION = RULES.log_retention
 OLD = NOW - 60 * DAY
 POSITION = "lapse.events-3-17"
 
@@ -103,7 +103,9 @@ def test_news_from_after_the_commit_or_of_other_kinds_is_not_late() -> None:
     known = committed(schedule(occurred=OLD))
     assert fold(known, [schedule(occurred=NOW + 1)], policy(), NOW).late == ()
     assert len(fold(known, [schedule(occurred=NOW)], policy(), NOW).late) == 1
-    done = Item(CUSTOMER, purposes={"books": PurposeState(3, last=Last("id", ("ledger",), {"ledger": "DONE"}, NOW))})
+    done = Item(
+        CUSTOMER, purposes={"books": PurposeState(3, last=Last("id", ("ledger",), {"ledger": "DONE"}, NOW, NOW))}
+    )
     assert fold(done, [schedule("activity", occurred=OLD)], RULES, NOW).late == ()
     assert [late.command_id for late in fold(done, [schedule(occurred=OLD)], RULES, NOW).late] == ["id"]
 
@@ -158,25 +160,29 @@ def test_one_hold_too_many_becomes_an_overflow_that_no_record_lifts() -> None:
     assert list(fold(known, repaired, RULES, NOW).item.holds) == [OVERFLOW]
 
 
-def spent(event: Event, *purposes: str) -> Item:
+GONE = NOW - RETENTION - 30 * DAY - 1
+
+
+def spent(event: Event, *purposes: str, committed_at: int = GONE) -> Item:
+    """The item of one statement that these purposes have used up by a commit, none in flight."""
     register = event.register._replace(spent=frozenset(purposes))
-    return item(event._replace(register=register))
+    last = Last("id", ("crm",), {"crm": "DONE"}, committed_at, committed_at)
+    known = item(event._replace(register=register))
+    return known._replace(purposes={purpose: PurposeState(1, last=last) for purpose in purposes})
 
 
 def test_a_product_spent_everywhere_and_out_of_the_log_is_pruned() -> None:
-    ancient = NOW - RETENTION - 30 * DAY - 1
-    assert not prune(spent(schedule(occurred=ancient), "marketing", "books"), RULES, NOW).products
-    assert not prune(spent(schedule("activity", occurred=ancient), "marketing"), RULES, NOW).products
+    assert not prune(spent(schedule(), "marketing", "books"), RULES, NOW).products
+    assert not prune(spent(schedule("activity"), "marketing"), RULES, NOW).products
 
 
 def test_a_product_is_kept_while_anything_may_refer_to_it() -> None:
-    ancient = NOW - RETENTION - 30 * DAY - 1
-    done = spent(schedule(occurred=ancient), "marketing", "books")
+    done = spent(schedule(), "marketing", "books")
     keep = [
-        spent(schedule(occurred=ancient + 1), "marketing", "books"),
-        spent(schedule(occurred=ancient), "marketing"),
-        item(schedule(occurred=ancient)),
-        fold(done, [postpone(occurred=ancient)], RULES, NOW).item,
+        spent(schedule(), "marketing", "books", committed_at=GONE + 1),
+        spent(schedule(), "marketing"),
+        item(schedule()),
+        fold(done, [postpone()], RULES, NOW).item,
         done.having("marketing", claimed(schedule(occurred=OLD)).of("marketing")),
     ]
     for known in keep:
@@ -195,7 +201,7 @@ def test_an_old_statement_that_arrived_lately_is_not_pruned() -> None:
     known = committed(schedule(occurred=ancient))
     command = known.of("marketing").command
     assert command
-    done = Last(command.id, command.services, {"crm": "DONE", "newsletter": "DONE"}, NOW - HOUR)
+    done = Last(command.id, command.services, {"crm": "DONE", "newsletter": "DONE"}, NOW - HOUR, NOW)
     finished = known.having("marketing", PurposeState(command.attempt, last=done))
     pruned = prune(finished, policy(), NOW)
     replayed = fold(pruned, [schedule(occurred=ancient)], policy(), NOW).item

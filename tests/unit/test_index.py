@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from consumers.domain.due import due_date
 from consumers.domain.index import IndexKeys, index_keys, shard, shard_number
-from consumers.domain.item import Command, Hold, Item, Last, Phase, PurposeState
+from consumers.domain.item import Command, Discarded, Hold, Item, Last, Phase, PurposeState
 from consumers.domain.registers import spend
 from tests.support import oracle
 from tests.support.build import CUSTOMER, DAY, HOUR, NEVER, NOW, at, item, policy, postpone, purpose, schedule
@@ -21,7 +21,7 @@ RULES = policy(MARKETING, BOOKS)
 DUE = at("2026-05-31")
 SHARD = zlib.crc32(CUSTOMER.encode()) % 32
 BASE = item(schedule(starts=at("2026-05-01")))
-FORGET_AFTER = RULES.event_retention + 30 * DAY
+FORGET_AFTER = RULES.log_retention + 30 * DAY
 
 
 def command(phase: Phase = "ISSUED", lease: int = NOW, committed: int | None = None, **outcomes: str) -> Command:
@@ -45,8 +45,8 @@ def row(prefix: str, when: int) -> tuple[str, int]:
     return f"{prefix}#{SHARD}", when
 
 
-def finished(committed_at: int = NOW) -> PurposeState:
-    return PurposeState(1, last=Last("id", ("crm",), {"crm": "DONE"}, committed_at))
+def finished(completed_at: int = NOW) -> PurposeState:
+    return PurposeState(1, last=Last("id", ("crm",), {"crm": "DONE"}, completed_at - DAY, completed_at))
 
 
 def all_spent(known: Item) -> Item:
@@ -225,3 +225,9 @@ def test_nobody_is_looked_at_before_there_is_something_to_do(
         if date is not None and not known.of(one.name).command:
             reasons.append(max(date, known.of(one.name).retry_at or 0))
     assert found.next_action_at in reasons
+
+
+def test_a_customer_with_a_discarded_record_is_forgotten_no_sooner_than_the_record_can_come_again() -> None:
+    known = item().having("marketing", finished(NOW))
+    known = known._replace(discarded={"lapse.events-0-1": Discarded(NOW + DAY, "Ann", "garbage")})
+    assert keys(known) == row("forget", NOW + DAY + FORGET_AFTER)

@@ -35,7 +35,7 @@ def customer() -> dict[str, Any]:
         "lease_until": 11,
         "committed_at": None,
     }
-    last = {"id": ID, "services": [], "outcomes": {}, "committed_at": -1}
+    last = {"id": ID, "services": [], "outcomes": {}, "committed_at": -1, "completed_at": 7}
     return {
         "customer_id": "c-41",
         "version": 2**40,

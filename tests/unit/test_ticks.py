@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumers.domain.errors import PermanentError
 from consumers.domain.rows import history as read_history
 from consumers.domain.rows import tick_plan, to_json
 from consumers.domain.ticks import (
@@ -101,9 +102,9 @@ def test_the_caps_leave_what_other_ticks_of_the_last_day_did_not_use() -> None:
 def test_a_reservation_holds_the_whole_budget_until_the_tick_ends() -> None:
     going = take(planned(40, 60), 25)
     reserved = reserve({}, going, NOW)
-    assert reserved == {"t-1": Used(NOW, 60)}
+    assert reserved == {"t-1": Used(NOW, 60, going=True)}
     assert allowance(reserved, RULES, "t-2", NOW) == 40
-    settled = settle(reserved, end(going))
+    settled = settle(reserved, end(going), NOW)
     assert settled == {"t-1": Used(NOW, 25)}
     assert allowance(settled, RULES, "t-2", NOW) == 75
 
@@ -111,11 +112,24 @@ def test_a_reservation_holds_the_whole_budget_until_the_tick_ends() -> None:
 def test_old_ticks_are_dropped_and_others_kept() -> None:
     used = {"old": Used(NOW - HISTORY_KEPT, 1), "young": Used(NOW - HISTORY_KEPT + 1, 2)}
     assert set(reserve(used, planned(), NOW)) == {"young", "t-1"}
-    assert set(settle(used, end(planned()))) == {"old", "young", "t-1"}
+    assert set(settle(used, end(planned()), NOW)) == {"old", "young", "t-1"}
 
 
-def test_a_tick_that_was_never_reserved_settles_at_its_plan() -> None:
-    assert settle({}, end(planned())) == {"t-1": Used(NOW, 0)}
+def test_a_tick_that_goes_on_for_days_keeps_its_reservation() -> None:
+    reserved = reserve({}, planned(), NOW)
+    assert allowance(reserved, RULES, "t-2", NOW + 3 * DAY) == RULES.cap - planned().budget
+    ended = settle(reserved, end(take(planned(), 10)), NOW + 3 * DAY)
+    assert ended == {"t-1": Used(NOW + 3 * DAY, 10)}
+    assert settle(ended, end(planned()), NOW + 4 * DAY) == ended
+
+
+def test_a_tick_that_has_ended_is_not_approved_again() -> None:
+    with pytest.raises(PermanentError, match="ENDED"):
+        approve(end(planned()), "Ann", NOW)
+
+
+def test_a_tick_that_was_never_reserved_settles_at_its_end() -> None:
+    assert settle({}, end(planned()), NOW) == {"t-1": Used(NOW, 0)}
 
 
 @given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 20)), max_size=12))
@@ -129,6 +143,6 @@ def test_ticks_that_end_at_once_stay_within_the_cap_of_every_day(ticks: list[tup
         going = plan(str(number), now, "cron", report(due, left), now, dry_run=False)
         used = reserve(used, going, now)
         over = end(take(going, due))
-        used = settle(read_history(to_json(used)), over)
+        used = settle(read_history(to_json(used)), over, now)
         claimed.append((now, over.taken))
         assert sum(taken for when, taken in claimed if when > now - DAY) <= RULES.cap

@@ -1,15 +1,16 @@
 """Setting the offsets of a group that nobody is a member of."""
 
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
+from functools import partial
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from consumers.adapters.kafka.answers import answer
+from consumers.adapters.kafka.commits import Commits, leave
 from consumers.adapters.kafka.config import ANSWER_SECONDS, KafkaConfig, admin_properties, observer_properties
-from consumers.adapters.kafka.failures import kafka_error, raisable
 from consumers.adapters.kafka.offsets import KafkaOffsets, committed_offsets
 from consumers.adapters.record_rules import PARTITION_REVOKED
 from consumers.domain.errors import LapseError, PermanentError
@@ -77,24 +78,25 @@ class KafkaGroups:
         if members:
             raise _has_members(group, f"{members}")
         # Never subscribes: it writes as an outsider, which the broker allows for a group without members only.
-        with closing(Consumer(observer_properties(self._config, group))) as outsider:
-            partitions = [Partition(topic, number) for number in offsets]
+        commits = Commits()
+        properties = {**observer_properties(self._config, group), "on_commit": commits.answered}
+        with ExitStack() as open_:
+            outsider = Consumer(properties)
+            open_.callback(leave, outsider)
+            partitions = {Partition(topic, number): offset for number, offset in offsets.items()}
             before = committed_offsets(outsider, partitions)
-            _commit(outsider, group, [TopicPartition(topic, *each) for each in offsets.items()])
+            _commit(outsider, commits, group, partitions)
             after = committed_offsets(outsider, partitions)
         if _numbers(after) != dict(offsets):
             raise PermanentError(f"group {group}: offsets read back differ from those written", code="not_as_written")
         return Moved(_numbers(before), _numbers(after))
 
 
-def _commit(outsider: Consumer, group: str, offsets: list[TopicPartition]) -> None:
+def _commit(outsider: Consumer, commits: Commits, group: str, offsets: Mapping[Partition, int]) -> None:
     try:
-        answers = outsider.commit(offsets=offsets, asynchronous=False)
-    except KafkaException as error:
-        raise _refused(group, raisable(kafka_error(error), f"offsets of {group}")) from error
-    for each in answers:
-        if each.error is not None:
-            raise _refused(group, raisable(each.error, f"offsets of {group}"))
+        commits.commit(outsider, offsets, partial(outsider.poll, 0))
+    except LapseError as error:
+        raise _refused(group, error) from error
 
 
 def _refused(group: str, error: LapseError) -> LapseError:

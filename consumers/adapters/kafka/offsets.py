@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # its re-exports are unmarked
 
 from consumers.adapters.kafka.answers import answer, partition_counts
 from consumers.adapters.kafka.config import ANSWER_SECONDS, KafkaConfig, admin_properties, observer_properties
 from consumers.adapters.kafka.failures import kafka_error, raisable
+from consumers.domain.errors import TransientError
 from consumers.ports import Partition
 
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # its return types are missing
@@ -89,7 +90,11 @@ class KafkaOffsets:
         futures: Mapping[TopicPartition, Future[object]] = self._admin.list_offsets(
             asked, isolation_level=isolation, request_timeout=ANSWER_SECONDS
         )
-        return {at.partition: int(answer(future, doing).offset) for at, future in futures.items()}
+        found = {at.partition: int(answer(future, doing).offset) for at, future in futures.items()}
+        # A request that timed out is answered with this offset and no error (librdkafka 2.16).
+        if OFFSET_INVALID in found.values():
+            raise TransientError(f"{doing}: no answer", code="timed_out")
+        return found
 
     def _count(self, topic: str) -> int:
         if topic not in self._counts:

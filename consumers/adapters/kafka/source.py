@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumers.adapters.kafka.assignment import Assignment
+from consumers.adapters.kafka.commits import Commits, leave
 from consumers.adapters.kafka.config import ANSWER_SECONDS, LOGGER, KafkaConfig, consumer_properties
 from consumers.adapters.kafka.failures import (
     Failure,
@@ -44,8 +45,12 @@ class KafkaSource:
         self._assignment = Assignment()
         self._failure: LapseError | None = None
         self._paused = False
+        self._commits = Commits()
+        # Handed out by librdkafka while a commit was waited for, and not by a poll yet.
+        self._ahead: list[Message] = []
         properties = consumer_properties(config, group)
-        self._consumer = Consumer(properties, logger=LOGGER, error_cb=self._client_failed)
+        callbacks = {"error_cb": self._client_failed, "on_commit": self._commits.answered}
+        self._consumer = Consumer({**properties, **callbacks}, logger=LOGGER)
         self._consumer.subscribe(
             list(topics), on_assign=self._partitions_assigned, on_revoke=self._gone, on_lost=self._gone
         )
@@ -78,7 +83,10 @@ class KafkaSource:
         Raises:
             TransientError: The broker is away; call again with the same offsets.
         """
-        self._assignment.start(self._resolved(offsets))
+        resolved = self._resolved(offsets)
+        if self._assignment.changed:
+            return  # a rebalance overtook the look-up; the next poll says what is to be started now
+        self._assignment.start(resolved)
         if self._assignment.complete:
             starts = self._assignment.starts
             self._consumer.assign([TopicPartition(*at, offset) for at, offset in starts.items()])
@@ -94,16 +102,16 @@ class KafkaSource:
         return committed_offsets(self._consumer, partitions)
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """Commit offsets (last handled + 1), waiting for the broker's answer.
+        """Commit offsets (last handled + 1), waiting at most `ANSWER_SECONDS` for the broker's answer.
 
         Raises:
-            TransientError: The broker is away, or, with the code `partition_revoked`, a partition is not this member's
-                any more: nothing can be committed then, and the next poll names what is gone.
+            TransientError: The broker is away and may or may not have committed, or, with the code `partition_revoked`,
+                a partition is not this member's any more: nothing can be committed then, and the next poll says so.
         """
         if not self._assignment.held >= offsets.keys():
             raise partition_revoked()
         if offsets:
-            self._commit([TopicPartition(*at, offset) for at, offset in offsets.items()])
+            self._commits.commit(self._consumer, offsets, self._turn)
 
     def pause(self) -> None:
         """Stop delivery of all partitions, later assigned ones too. Keep polling."""
@@ -116,17 +124,26 @@ class KafkaSource:
         self._consumer.resume(self._consumer.assignment())
 
     def close(self) -> None:
-        """Leave the group at once. Commits nothing. A second call is harmless."""
-        self._consumer.close()
+        """Leave the group. Commits nothing. A second call is harmless."""
+        leave(self._consumer)
 
     def _take(self, max_records: int, seconds: float) -> list[Message]:
         """Messages of the present assignment; some are events, not records."""
+        if self._ahead and not self._paused:
+            messages, self._ahead = self._ahead[:max_records], self._ahead[max_records:]
+            return messages
         try:
             messages = self._consumer.consume(max_records, 0) or self._wait(max_records, min(seconds, _SLICE_SECONDS))
         except KafkaException as error:
             raise raisable(kafka_error(error), "poll") from error
         # What arrived before a rebalance in the same call is another member's now, and was not handed out.
         return [] if self._assignment.changed else messages
+
+    def _turn(self) -> None:
+        # The answer to a commit comes by polling, and so may a record.
+        message = self._consumer.poll(0)
+        if message is not None:
+            self._ahead.append(message)
 
     def _wait(self, max_records: int, seconds: float) -> list[Message]:
         first = self._consumer.consume(1, seconds)
@@ -190,21 +207,13 @@ class KafkaSource:
         except KafkaException as error:
             raise raisable(kafka_error(error), f"first offset of {at.topic}-{at.partition}") from error
 
-    def _commit(self, offsets: list[TopicPartition]) -> None:
-        try:
-            answers = self._consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            raise raisable(kafka_error(error), f"commit of group {self._group}") from error
-        for answer in answers:
-            if answer.error is not None:
-                raise raisable(answer.error, f"commit of {answer.topic}-{answer.partition}")
-
     def _partitions_assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         # Accepts the assignment without reading anything: the caller decides where to start, outside this callback.
         consumer.assign([])
         self._assignment.assign(Partition(each.topic, each.partition) for each in partitions)
 
     def _gone(self, _: Consumer, __: list[TopicPartition]) -> None:
+        self._ahead = []
         self._assignment.revoke()
 
 

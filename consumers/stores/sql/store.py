@@ -1,4 +1,7 @@
-"""PostgreSQL as a store: one transaction a batch, as many statements as the rules have tables."""
+"""PostgreSQL as a store: one transaction a batch, as many statements as the rules have tables.
+
+The failure table (error: retry, pause, give up, already gone) opens `failures`.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -1,0 +1,117 @@
+"""The two runs that are compared: a bare loop over a topic, and the state consumer over the same topic."""
+
+import uuid
+from contextlib import closing
+from io import BytesIO
+from typing import Any
+
+import fastavro
+from confluent_kafka import Consumer, TopicPartition
+
+from consumers.adapters.clock import SystemClock
+from consumers.adapters.faults import NoFaults
+from consumers.adapters.kafka import KafkaConfig, KafkaSink, KafkaSource
+from consumers.adapters.kafka.config import consumer_properties
+from consumers.adapters.memory.metrics import MemoryMetrics
+from consumers.app import new_stamp
+from consumers.domain import rows
+from consumers.domain.names import Names
+from consumers.items import Items
+from consumers.operations.policies import apply_policy
+from consumers.ports import Headers, Polled, RecordSink, RecordSource, Row, Table, Write
+from consumers.runtime.deadletters import DeadLetters
+from consumers.runtime.health import Health
+from consumers.runtime.loop import Loop
+from consumers.runtime.measures import DEAD_LETTERS, RECORDS
+from consumers.state.consumer import StateConsumer
+from producer_client.encoding import POSTPONE, SCHEDULE, frame, schema
+from tests.benchmarks.rounds import Spent
+from tests.benchmarks.workload import POLICY
+
+PARTITIONS = 12
+
+
+def bare_loop(kafka: KafkaConfig, topic: str, count: int, batch: int) -> Spent:
+    """Consume and decode, nothing else, with the client settings of our consumers; from the first record on."""
+    schemas = {frame(name): fastavro.parse_schema(schema(name)) for name in (SCHEDULE, POSTPONE)}
+    with closing(Consumer(consumer_properties(kafka, f"bench-{uuid.uuid4().hex}"))) as consumer:
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
+        started, seen = None, 0
+        while seen < count:
+            messages = consumer.consume(batch, 1.0)
+            started = started or (Spent.now() if messages else None)
+            for message in messages:
+                if message.error() is None:
+                    _decoded(message.value() or b"", schemas)
+                    seen += 1
+        assert started is not None
+        return Spent.now().since(started)
+
+
+def _decoded(value: bytes, schemas: dict[bytes, Any]) -> Any:
+    return fastavro.schemaless_reader(BytesIO(value[10:]), schemas[value[:10]], None)
+
+
+class Unpublished:
+    """A sink that writes nothing: what is saved with it is what publishing costs."""
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _NotedSource(KafkaSource):
+    """Remembers when the first records came: joining a group is not what is measured."""
+
+    started: Spent | None = None
+
+    def poll(self, max_records: int, timeout: float) -> Polled:
+        polled = super().poll(max_records, timeout)
+        if polled.records and self.started is None:
+            self.started = Spent.now()
+        return polled
+
+
+def install(table: Table) -> None:
+    """The rows of a first installation."""
+    apply_policy(table, POLICY, new_stamp)
+    keys = [rows.position_key(partition) for partition in range(PARTITIONS)]
+    table.write([Write(key, None, Row(key, 1, new_stamp(), rows.to_json(rows.Position(0, "")))) for key in keys])
+
+
+def state_consumer(
+    kafka: KafkaConfig, names: Names, table: Table, count: int, *, batch: int, publishing: bool = True
+) -> Spent:
+    """The state consumer as it runs, as a new group from the first event to the last commit."""
+    metrics = MemoryMetrics()
+    source = _NotedSource(kafka, [names.events], f"bench-{uuid.uuid4().hex}")
+    with closing(source), closing(KafkaSink(kafka) if publishing else Unpublished()) as sink:
+        clock = SystemClock()
+        handler = _handler(names, table, source, sink, metrics)
+        loop = Loop("state", source, handler, clock, metrics, Health(clock), batch=batch)
+        loop.run(lambda: False, until_caught_up=True)
+        ended = Spent.now()
+    assert source.started is not None
+    assert metrics.counted[RECORDS, "role=state"] == count, metrics.counted
+    assert not [name for name in metrics.counted if name[0] == DEAD_LETTERS], metrics.counted
+    return ended.since(source.started)
+
+
+def _handler(
+    names: Names, table: Table, source: RecordSource, sink: RecordSink, metrics: MemoryMetrics
+) -> StateConsumer:
+    clock = SystemClock()
+    return StateConsumer(
+        table=table,
+        items=Items(table, sink, names.state, clock, new_stamp),
+        source=source,
+        sink=sink,
+        dead_letters=DeadLetters(sink, names.dead_letters, names.state_group, metrics, b"secret"),
+        results=names.results,
+        clock=clock,
+        metrics=metrics,
+        faults=NoFaults(),
+        stamp=new_stamp,
+    )
