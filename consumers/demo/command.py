@@ -41,12 +41,16 @@ def demo(customers: Count = 500, keep: Keep = False) -> None:
             wait_for_ctrl_c(services)
 
 
-def run_demo(services: Services, count: int, kind: type[Demo] = Demo) -> None:
-    """Tell the story on running services. BooksError: a number differs from what the events say."""
-    databases = Databases(services.postgres.url)
+def run_demo(services: Services, count: int, name: str = "lapse", kind: type[Demo] = Demo) -> None:
+    """Tell the story on running services; topics, table and databases begin with `name`.
+
+    Raises:
+        BooksError: A number differs from what the events say.
+    """
+    databases = Databases(services.postgres.url, name)
     now = datetime.now(UTC)
     with rules_folder(databases) as folder:
-        app = App(settings_for(services, folder))
+        app = App(settings_for(services, folder, name))
         with closing(app.sink()) as sink:
             told = kind(app, sink, databases, demo_customers(count, now), now)
             _prepare(told)

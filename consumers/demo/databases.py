@@ -52,13 +52,14 @@ Snapshot = Mapping[tuple[str, str], Mapping[Any, Row]]
 
 
 class Databases:
-    """Connections to the three databases by the URLs of a server."""
+    """The three databases of a demo on one server; their names begin with the demo's."""
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, name: str) -> None:
         self._server = make_url(server_url)
+        self._names = {service: f"{name}_{service}" for service in SERVICES}
         self.urls = {
-            service: self._server.set(database=f"demo_{service}").render_as_string(hide_password=False)
-            for service in SERVICES
+            service: self._server.set(database=database).render_as_string(hide_password=False)
+            for service, database in self._names.items()
         }
 
     def connect(self, service: str) -> psycopg.Connection[tuple[Any, ...]]:
@@ -68,8 +69,8 @@ class Databases:
     def create(self) -> None:
         """Make the databases and their tables."""
         with psycopg.connect(_libpq(self._server.render_as_string(hide_password=False)), autocommit=True) as server:
-            for service in SERVICES:
-                server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(f"demo_{service}")))
+            for database in self._names.values():
+                server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
         for service in SERVICES:
             schema = (files(__package__) / "services" / f"{service}.sql").read_text("utf-8")
             with self.connect(service) as database:

@@ -28,14 +28,14 @@ class TooSlowError(PermanentError):
     """Something the demo waits for did not happen in time."""
 
 
-def settings_for(services: Services, rules: Path) -> Settings:
+def settings_for(services: Services, rules: Path, name: str) -> Settings:
     """The demo's settings: this machine's own endpoints and nothing else."""
     for endpoint in (services.kafka.bootstrap_servers, services.dynamodb.url, services.postgres.url):
         refuse_foreign(endpoint)
     retention = RetentionSettings(days=RETENTION_DAYS, timezone="Europe/Stockholm")
     return Settings(
-        kafka=KafkaSettings(bootstrap_servers=services.kafka.bootstrap_servers),
-        table=TableSettings(name="lapse-demo", endpoint_url=services.dynamodb.url),
+        kafka=KafkaSettings(bootstrap_servers=services.kafka.bootstrap_servers, prefix=f"{name}."),
+        table=TableSettings(name=name, endpoint_url=services.dynamodb.url),
         purposes={PURPOSE: PurposeSettings(retention=retention, services=SERVICES)},
         services=rules,
     )

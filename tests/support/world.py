@@ -4,6 +4,7 @@ import itertools
 import random
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import timedelta
 
 from consumers.adapters.faults import NoFaults
 from consumers.adapters.memory.broker import MemoryBroker
@@ -22,12 +23,13 @@ from consumers.domain import rows
 from consumers.domain.item import Item
 from consumers.domain.names import Names
 from consumers.domain.policy import Mode, Policy, Purpose
-from consumers.domain.retention import Retention
+from consumers.domain.retention import Retention, moment
+from consumers.domain.ticks import Plan
 from consumers.items import Items
 from consumers.operations.installing import write_first_positions
 from consumers.operations.modes import set_mode
 from consumers.operations.policies import apply_policy
-from consumers.operations.ticking import request_tick
+from consumers.operations.ticking import request_tick, tick_plan
 from consumers.ports import Partition, Record
 from consumers.runtime.barrier import Barrier
 from consumers.runtime.deadletters import DeadLetters
@@ -37,6 +39,7 @@ from consumers.state.consumer import StateConsumer
 from consumers.ticker.consumer import Ticker
 from consumers.ticker.planning import Planner
 from consumers.ticker.sweep import Sweep, Topics
+from producer_client import Postpone, Schedule
 from producer_client import encode as encode_event
 from producer_client.events import Event
 from schemas.codec import decode
@@ -223,3 +226,35 @@ class World:
     def position_rows(self) -> dict[int, int]:
         keys = {rows.position_key(each): each for each in range(PARTITIONS)}
         return {keys[key]: rows.position(row.body).offset for key, row in self.table.read(keys).items()}
+
+
+def closed(customer: str, days_ago: float = 60, product: str = "loan/1") -> Schedule:
+    at = moment(NOW) - timedelta(days=days_ago)
+    return Schedule(customer_id=customer, product=product, retention_starts_at=at, occurred_at=at, source="test")
+
+
+def postponed(
+    customer: str, days_ago: float = 1, until_days: float | None = None, product: str = "activity"
+) -> Postpone:
+    until = None if until_days is None else moment(NOW) + timedelta(days=until_days)
+    at = moment(NOW) - timedelta(days=days_ago)
+    return Postpone(customer_id=customer, product=product, until=until, occurred_at=at, source="test")
+
+
+def due_world(*customers: str, cap: int = 1000, lease: int = 6 * 3600) -> World:
+    """A world in which these customers are due and folded."""
+    world = World(cap=cap, lease=lease)
+    world.people(*customers)
+    world.publish(*(closed(customer) for customer in customers))
+    world.run("state")
+    return world
+
+
+def plan_of(world: World, tick_id: str) -> Plan:
+    found = tick_plan(world.table, tick_id)
+    assert found is not None
+    return found
+
+
+def partitions(world: World, topic: str) -> list[Partition]:
+    return [Partition(world.names.prefix + topic, number) for number in range(2)]

@@ -129,21 +129,28 @@ class KafkaSource:
 
     def _take(self, max_records: int, seconds: float) -> list[Message]:
         """Messages of the present assignment; some are events, not records."""
-        if self._ahead and not self._paused:
-            messages, self._ahead = self._ahead[:max_records], self._ahead[max_records:]
-            return messages
+        ahead = self._handed_out(max_records)
         try:
-            messages = self._consumer.consume(max_records, 0) or self._wait(max_records, min(seconds, _SLICE_SECONDS))
+            messages = ahead + self._consumer.consume(max_records - len(ahead), 0)
+            if not messages:
+                messages = self._wait(max_records, min(seconds, _SLICE_SECONDS))
         except KafkaException as error:
+            self._ahead = ahead + self._ahead
             raise raisable(kafka_error(error), "poll") from error
         # What arrived before a rebalance in the same call is another member's now, and was not handed out.
         return [] if self._assignment.changed else messages
+
+    def _handed_out(self, max_records: int) -> list[Message]:
+        if self._paused:
+            return []
+        taken, self._ahead = self._ahead[:max_records], self._ahead[max_records:]
+        return taken
 
     def _turn(self) -> None:
         # The answer to a commit comes by polling, and so may a record.
         message = self._consumer.poll(0)
         if message is not None:
-            self._ahead.append(message)
+            pass
 
     def _wait(self, max_records: int, seconds: float) -> list[Message]:
         first = self._consumer.consume(1, seconds)
