@@ -69,8 +69,8 @@ class Databases:
     def create(self) -> None:
         """Make the databases and their tables."""
         with psycopg.connect(_libpq(self._server.render_as_string(hide_password=False)), autocommit=True) as server:
-            for database in self._names.values():
-                server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+            for name in self._names.values():
+                server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         for service in SERVICES:
             schema = (files(__package__) / "services" / f"{service}.sql").read_text("utf-8")
             with self.connect(service) as database:

@@ -19,7 +19,7 @@ _EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 class KafkaOffsets:
     """Offsets of topics and groups. Fulfils TopicOffsets.
 
-    Partition counts are read once: Lapse never changes them, keys would move.
+    Partition counts are read once, and after a failure: Lapse never changes them, keys would move.
     """
 
     def __init__(self, config: KafkaConfig) -> None:
@@ -90,7 +90,13 @@ class KafkaOffsets:
         futures: Mapping[TopicPartition, Future[object]] = self._admin.list_offsets(
             asked, isolation_level=isolation, request_timeout=ANSWER_SECONDS
         )
-        found = {at.partition: int(answer(future, doing).offset) for at, future in futures.items()}
+        try:
+            found = {at.partition: int(answer(future, doing).offset) for at, future in futures.items()}
+        except TransientError:
+            # After a leader election librdkafka asks under the old epoch (fenced_leader_epoch), again and again, until
+            # metadata are read: the next call does.
+            self._counts.pop(topic, None)
+            raise
         # A request that timed out is answered with this offset and no error (librdkafka 2.16).
         if OFFSET_INVALID in found.values():
             raise TransientError(f"{doing}: no answer", code="timed_out")

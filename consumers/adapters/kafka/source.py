@@ -150,7 +150,7 @@ class KafkaSource:
         # The answer to a commit comes by polling, and so may a record.
         message = self._consumer.poll(0)
         if message is not None:
-            pass
+            self._ahead.append(message)
 
     def _wait(self, max_records: int, seconds: float) -> list[Message]:
         first = self._consumer.consume(1, seconds)
