@@ -10,6 +10,7 @@ import pytest
 from consumers.adapters.dynamodb import DynamoTable, apply_table, connect
 from consumers.adapters.memory.table import MemoryTable
 from consumers.ports import Table
+from tests.support.records import Backend, InMemory, RealKafka
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,10 @@ def new_table(client: Any) -> DynamoTable:
     name = f"contract-{uuid.uuid4().hex}"
     apply_table(client, name, dev=True)
     return DynamoTable(client, name)
+
+
+@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.integration)])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    backend = InMemory() if request.param == "memory" else RealKafka(request.getfixturevalue("kafka"))
+    yield backend
+    backend.close()

@@ -12,7 +12,6 @@ from confluent_kafka import Producer
 from consumers.adapters.dynamodb import apply_table
 from consumers.app import Process, new_stamp
 from consumers.local import Services
-from consumers.operations import ticking
 from consumers.operations.installing import NotFirstError, positions, write_first_positions
 from consumers.operations.modes import set_mode
 from consumers.operations.policies import apply_policy
@@ -47,11 +46,11 @@ def in_flight(lapse: Installation, customer: str) -> str | None:
 
 def wait_until_paused(process: Process, code: str, *roles: str) -> None:
     registry = process._app.metrics.registry
-    for role in roles:
-        labels = {"role": role, "code": code}
-        wait_for(
-            f"{role} pauses: {code}", lambda labels=labels: registry.get_sample_value("lapse_pauses_total", labels)
-        )
+
+    def pauses(role: str) -> float:
+        return registry.get_sample_value("lapse_pauses_total", {"role": role, "code": code}) or 0
+
+    wait_for(f"all pause: {code}", lambda: all(pauses(role) for role in roles))
 
 
 def untouched(lapse: Installation, *customers: str) -> bool:
@@ -69,11 +68,6 @@ def done_everywhere(lapse: Installation, *customers: str) -> bool:
         for service in lapse.names
         for customer in customers
     )
-
-
-def state_of(lapse: Installation, tick: str) -> str | None:
-    plan = ticking.tick_plan(lapse.app.table, tick)
-    return plan and plan.state
 
 
 # ---- transactions ----------------------------------------------------------------------------------------------------
@@ -123,13 +117,13 @@ def test_workers_wait_while_the_state_consumer_is_down_and_go_on_by_themselves(l
     with lapse.roles(*WORKERS) as process:
         tick = lapse.request_tick()
         wait_until_paused(process, CLOSED, *WORKERS)
-        assert state_of(lapse, tick) == "GOING"
+        assert lapse.tick_state(tick) == "GOING"
         assert in_flight(lapse, "down-claimed") == "ISSUED"
         assert lapse.stored("down-due").row is None
         assert untouched(lapse, "down-claimed", "down-due")
 
         with lapse.roles("state"):
-            wait_for("the tick ends", lambda: state_of(lapse, tick) == "ENDED")
+            wait_for("the tick ends", lambda: lapse.tick_state(tick) == "ENDED")
             lapse.wait_until_completed("down-claimed", "down-due")
     assert done_everywhere(lapse, "down-claimed", "down-due")
     assert not lapse.count("dead-letters")
@@ -149,13 +143,13 @@ def test_replay_shuts_the_barrier_until_the_events_are_folded_again(lapse: Insta
         with lapse.roles(*WORKERS) as process:
             tick = lapse.request_tick()
             wait_until_paused(process, CLOSED, *WORKERS)
-            assert state_of(lapse, tick) == "GOING"
+            assert lapse.tick_state(tick) == "GOING"
             assert in_flight(lapse, "replay-claimed") == "ISSUED"
             assert in_flight(lapse, "replay-due") is None
             assert untouched(lapse, "replay-claimed", "replay-due")
 
     with lapse.roles():
-        wait_for("the tick ends", lambda: state_of(lapse, tick) == "ENDED")
+        wait_for("the tick ends", lambda: lapse.tick_state(tick) == "ENDED")
         lapse.wait_until_completed("replay-claimed", "replay-due")
     assert done_everywhere(lapse, "replay-claimed", "replay-due")
 

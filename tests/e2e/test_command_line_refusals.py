@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -17,7 +16,7 @@ from tests.support.by_hand import topic_end
 from tests.support.command_line import QUICK, arguments, ask, both, ended, installed, refused, run, start
 from tests.support.installation import Installation, installation, wait_for
 
-UNKNOWN = str(uuid.uuid4())
+UNKNOWN = "3f0c9c1e-4f5e-4b57-9c55-1a9f6b1d2c3e"
 
 
 @pytest.fixture(scope="module")

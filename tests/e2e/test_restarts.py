@@ -1,7 +1,6 @@
 """A dependency that goes away and comes back, and processes that are told to end."""
 
 import signal
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -15,7 +14,7 @@ from consumers.app import App, Process
 from consumers.local import Services, running
 from consumers.local.daemon import free_port
 from consumers.settings import Settings, TableSettings
-from tests.support.installation import PURPOSE, RULES, Installation, installation, wait_for
+from tests.support.installation import RULES, Installation, installation, wait_for
 from tests.support.proxy import Proxy, address_of, proxy, through
 
 END_SECONDS = 15.0
@@ -89,6 +88,17 @@ def rig(lapse: Installation, folder: Path) -> Iterator[Rig]:
                 table.set("open")
 
 
+@contextmanager
+def broker_down(lapse: Installation) -> Iterator[None]:
+    """The broker is killed, and back at the end of the block whatever happens in it."""
+    lapse.services.kafka.kill()
+    try:
+        yield
+    finally:
+        lapse.services.kafka.restart()
+        lapse.app = lapse.new_app()  # whose clients know the new leaders
+
+
 def due(lapse: Installation, *customers: str) -> None:
     lapse.people(*customers)
     lapse.close_product(*customers)
@@ -154,13 +164,11 @@ def test_broker_that_is_killed_pauses_and_everything_goes_on_when_it_is_back(
         lapse.tick()
         wait_for("crm pauses", lambda: roles.paused("anonymizer.crm"))
 
-        lapse.services.kafka.kill()
-        database = roles.waiting_for()["anonymizer.crm"]
-        roles.crm.set("open")
-        wait_for("crm waits for the broker", lambda: roles.waiting_for().get("anonymizer.crm", database) != database)
-        assert lapse.rows("crm")["no-broker"][2] is False
-
-        lapse.services.kafka.restart()
+        with broker_down(lapse):
+            database = roles.waiting_for()["anonymizer.crm"]
+            roles.crm.set("open")
+            wait_for("crm waits for the broker", lambda: roles.waiting_for()["anonymizer.crm"] != database)
+            assert lapse.rows("crm")["no-broker"][2] is False
         lapse.wait_until_completed("no-broker")
         due(lapse, "after-broker")
         lapse.wait_until_folded()
@@ -199,8 +207,4 @@ def test_until_caught_up_ends_by_itself(lapse: Installation) -> None:
 
 def run_until_caught_up(lapse: Installation, role: str = "all") -> None:
     with lapse.role_process(role, "--until-caught-up") as process:
-        assert wait_for_exit(process) == 0
-
-
-def wait_for_exit(process: subprocess.Popen[str]) -> int:
-    return process.wait(60)
+        assert process.wait(60) == 0
