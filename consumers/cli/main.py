@@ -1,6 +1,7 @@
 """Joins the commands and turns errors into exit codes: 0 done, 1 refused or failed, 2 usage, 130 interrupted."""
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -58,3 +59,8 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - a defect of ours; its text may hold a person's data, so only where it is
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+        typer.secho(f"internal error: {type(error).__name__} at {place}", err=True, fg=typer.colors.RED)
+        sys.exit(1)

@@ -11,15 +11,7 @@ from consumers.domain.retention import moment
 from consumers.operations.customers import add_hold, lift_hold
 from producer_client import Schedule
 from tests.support.build import NOW
-from tests.support.world import World, due_world, plan_of
-
-
-def test_tick_over_the_cap_halts_before_anyone_is_touched() -> None:
-    world = due_world("a", "b", "c", cap=2)
-    tick_id = world.request_tick()
-    world.run("ticker", "crm", "loans")
-    assert plan_of(world, tick_id).state == "HALTED"
-    assert not world.records("commands")
+from tests.support.world import World, due_world
 
 
 def test_hold_of_a_person_stops_a_command_and_lifting_lets_it_go() -> None:
