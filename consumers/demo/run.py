@@ -53,7 +53,9 @@ class Demo:
             (each for customer in self.story.customers for each in customer.statements),
             key=lambda each: each.occurred_at,
         )
-        with LapseProducer(self.app.kafka, source="demo", topic=self.app.names.events) as producer:
+        # errors only: a broker that is just up warns that it still loads
+        quiet = {**self.app.kafka, "log_level": 3}
+        with LapseProducer(quiet, source="demo", topic=self.app.names.events) as producer:
             for statement in statements:
                 self.say(producer, statement)
                 advance(1)

@@ -89,6 +89,8 @@ class Loop:
             self._assigned -= set(polled.revoked)
             self._to_start -= set(polled.revoked)
             self._in_hand = None
+            # a broker that stays away ends here too: without partitions a role is not ready
+            self._health.waiting("assignment")
             log.info("partitions_revoked", role=self._role, partitions=len(polled.revoked))
         if polled.assigned:
             self._assigned |= set(polled.assigned)

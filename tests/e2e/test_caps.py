@@ -3,17 +3,16 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from consumers.app import new_stamp
-from consumers.domain import rows
 from consumers.domain.errors import PermanentError
 from consumers.domain.ticks import Plan
 from consumers.local import Services
 from consumers.operations import ticking
 from consumers.operations.ticking import NoTickError
-from consumers.runtime.control import rewrite
 from schemas.edge import from_micros
 from tests.support.by_hand import read_all, tick, topic_end, waits_for
 from tests.support.installation import PATIENCE, PURPOSE, Installation, installation
@@ -21,22 +20,11 @@ from tests.support.installation import PATIENCE, PURPOSE, Installation, installa
 CAP = 5
 
 
-@pytest.fixture(scope="module")
-def installed(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("caps")
-    with installation(services, folder, ("crm",), claims_per_day=CAP, barrier_seconds=0.5) as made:
-        yield made
-
-
 @pytest.fixture
-def lapse(installed: Installation) -> Installation:
-    """A day on which nobody was claimed yet."""
-    forget_the_day(installed)
-    return installed
-
-
-def forget_the_day(lapse: Installation) -> None:
-    rewrite(lapse.app.table, rows.HISTORY, new_stamp, lambda _: rows.to_json({}))
+def lapse(services: Services, tmp_path: Path) -> Iterator[Installation]:
+    """Of its own for each test: a cap is over a rolling day."""
+    with installation(services, tmp_path, ("crm",), claims_per_day=CAP, barrier_seconds=0.5) as made:
+        yield made
 
 
 def due(lapse: Installation, count: int) -> list[str]:
@@ -167,7 +155,6 @@ def test_ticks_replayed_from_the_start_claim_nobody(lapse: Installation) -> None
     with lapse.roles("state", "ticker"):
         read_all(lapse, "ticker")
         assert claimed(lapse, news) == 0
-        forget_the_day(lapse)  # the ticks of earlier tests are back in it
         assert lapse.tick().taken == 2
         finish(lapse, news)
 

@@ -71,7 +71,7 @@ def test_restored_database_is_erased_again_and_no_other(lapse: Installation) -> 
     replay(lapse, "crm")
     assert "restored" in lapse.anonymized("crm")
     assert lapse.ledger("crm")["restored"] == "DONE"
-    assert last(lapse, "restored") == command
+    assert last(lapse, "restored")[:4] == command[:4]  # all but when it was complete, which is now
     after = standing(lapse, ["restored"], ["loans", "news"])
     assert (after.rows, after.ledgers) == (before.rows, before.ledgers)
 
@@ -125,7 +125,7 @@ def test_two_databases_restored_at_once_are_both_erased_again(lapse: Installatio
     for service in ("crm", "loans"):
         assert "twice" in lapse.anonymized(service)
         assert lapse.ledger(service)["twice"] == "DONE"
-    assert last(lapse, "twice") == command
+    assert last(lapse, "twice")[:4] == command[:4]  # all but when it was complete, which is now
 
 
 def test_stopped_service_pauses_and_its_committed_command_waits_for_it(lapse: Installation) -> None:

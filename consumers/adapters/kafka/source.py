@@ -90,8 +90,11 @@ class KafkaSource:
         if self._assignment.complete:
             starts = self._assignment.starts
             self._consumer.assign([TopicPartition(*at, offset) for at, offset in starts.items()])
+            # A partition revoked while paused comes back paused: librdkafka remembers it, so say which it is.
             if self._paused:
                 self.pause()
+            else:
+                self.resume()
 
     def committed(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
         """The group's committed offsets; None where there is none.
