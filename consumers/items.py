@@ -53,15 +53,16 @@ class Items:
         """
         if not changes:
             return []
-        writes = [self._write(change, policy) for change in changes]
+        now = self._clock.now()
+        writes = [self._write(change, policy, now) for change in changes]
         answers = self._table.write(writes)
         return [_outcome(change, write, lost) for change, write, lost in zip(changes, writes, answers, strict=True)]
 
-    def _write(self, change: Change, policy: Policy) -> Write:
+    def _write(self, change: Change, policy: Policy, now: int) -> Write:
         before, after = change
         version = before.row.version + 1 if before.row else 1
         mark = self._stamp()
-        body = to_bytes(after, version, mark, self._clock.now())
+        body = to_bytes(after, version, mark, now)
         key = state_key(after.customer_id)
         return Write(key, before.row, Row(key, version, mark, body, index_keys(after, policy)))
 

@@ -23,13 +23,13 @@ from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
 
-from fastavro import schemaless_reader, schemaless_writer
+from fastavro import schemaless_reader
 from fastavro.read import SchemaResolutionError
 
 from consumers.domain.errors import InvalidRecordError
-from schemas.exact import Check, exactly
 from schemas.library import NAMESPACE, newest, plain, versions, wire_fingerprint
 from schemas.registry import SchemaRegistry
+from schemas.writing import Write, WrongTypeError, writer
 
 _SINGLE_OBJECT = b"\xc3\x01"
 _SINGLE_OBJECT_HEADER = 10
@@ -53,8 +53,7 @@ class _Writing(NamedTuple):
     """How to write a record."""
 
     header: bytes
-    schema: dict[str, Any]
-    is_exact: Check
+    write: Write
 
 
 class _Reading(NamedTuple):
@@ -78,16 +77,15 @@ def encode(name: str, fields: Mapping[str, Any]) -> bytes:
         InvalidRecordError: `wrong_type`.
     """
     writing = _writing().get(name)
-    if writing is None or not writing.is_exact(fields):
+    if writing is None:
         raise InvalidRecordError("wrong_type")
-    buffer = BytesIO()
-    buffer.write(writing.header)
+    record = bytearray(writing.header)
     try:
-        schemaless_writer(buffer, writing.schema, fields)
-    except UnicodeEncodeError:
-        # half a surrogate pair; `from None`, as the message holds the value
+        writing.write(fields, record)
+    except (WrongTypeError, UnicodeEncodeError):
+        # UnicodeEncodeError: half a surrogate pair; `from None`, as its message holds the value
         raise InvalidRecordError("wrong_type") from None
-    return buffer.getvalue()
+    return bytes(record)
 
 
 def decode(value: bytes | None, expected: Collection[str], *, registry: SchemaRegistry | None = None) -> Decoded:
@@ -141,7 +139,7 @@ def _fields(value: bytes, start: int, reading: _Reading) -> Any:
 @cache
 def _writing() -> dict[str, _Writing]:
     return {
-        name: _Writing(_SINGLE_OBJECT + version.fingerprint, version.plain, exactly(version.plain))
+        name: _Writing(_SINGLE_OBJECT + version.fingerprint, writer(version.plain))
         for name, version in newest().items()
     }
 

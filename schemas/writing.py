@@ -157,7 +157,11 @@ def _text(value: Any, to: bytearray) -> None:
     if not isinstance(value, str):
         raise WrongTypeError
     encoded = value.encode()
-    _varint(len(encoded), to)
+    size = len(encoded)
+    if size < 64:  # nearly always, and a call less on the hot path
+        to.append(size << 1)
+    else:
+        _varint(size, to)
     to += encoded
 
 

@@ -80,7 +80,8 @@ def prune(item: Item, policy: Policy, now: int) -> Item:
     What a commit has spent was appended before it, so it has left the log once the last commit of every purpose that
     lists it is older than the log. (When it occurred says nothing: old facts are imported every day.)
     """
-    if any(state.command for state in item.purposes.values()):
+    states = item.purposes.values()
+    if any(state.command for state in states) or not any(state.last for state in states):
         return item
     oldest = now - policy.log_retention - MARGIN
     kept = {name: product for name, product in item.products.items() if not _past(item, name, product, policy, oldest)}

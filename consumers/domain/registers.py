@@ -83,9 +83,9 @@ def with_event(product: Product | None, event: Event) -> Product:
     product = product or Product()
     if event.kind == "schedule":
         newest = merge_register(product.schedule, event.register)
-        return product if newest is product.schedule else product._replace(schedule=newest)
+        return product if newest is product.schedule else Product(newest, product.postpone)
     newest = merge_register(product.postpone, event.register)
-    return product if newest is product.postpone else product._replace(postpone=newest)
+    return product if newest is product.postpone else Product(product.schedule, newest)
 
 
 def counts(product: Product, purpose: str) -> bool:

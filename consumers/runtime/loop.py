@@ -69,12 +69,17 @@ class Loop:
 
     def step(self) -> None:
         """Poll once, then work on what is in hand."""
-        polled = self._source.poll(self._batch, self._timeout())
+        self._health.progressed()
+        try:
+            polled = self._source.poll(self._batch, self._timeout())
+        except TransientError as error:
+            self._wait(error.code)
+            self._clock.wait(POLL_SECONDS)
+            return
         self._rebalance(polled)
         if polled.records or polled.ends:
             self._in_hand = _joined(self._in_hand, polled)
             self._note_ends(polled)
-        self._health.progressed()
         if self._clock.now() >= self._not_before:
             self._work()
 

@@ -51,7 +51,8 @@ class BatchWriter:
         written = Written([], set(), set())
         items = self._known(tasks)
         for _ in races():
-            decisions = [self._decide(items[customer], tasks[customer], policy) for customer in items]
+            now = self._clock.now()
+            decisions = [_decide(items[customer], tasks[customer], policy, now) for customer in items]
             again = self._carry_out([each for each in decisions if _is_news(each)], policy, written)
             again |= self._confirm([each.change.before for each in decisions if not _is_news(each)])
             _note_discarded(tasks, items, again, written)
@@ -65,16 +66,6 @@ class BatchWriter:
         missing = [customer for customer, stored in known.items() if stored is None]
         found = {customer: stored for customer, stored in known.items() if stored is not None}
         return found | (self._items.read(missing) if missing else {})
-
-    def _decide(self, before: Stored, task: Task, policy: Policy) -> Decision:
-        now = self._clock.now()
-        folded = fold(before.item, task.events, policy, now)
-        after = folded.item
-        for position, code in task.bad:
-            after = hold(after, position, code, now)
-        if len(after.products) > len(before.item.products):
-            after = prune(after, policy, now)
-        return Decision(Change(before, after), folded.late, folded.refused)
 
     def _carry_out(self, decisions: list[Decision], policy: Policy, written: Written) -> dict[str, Stored]:
         """Write and publish; the items to decide about again, as they stand now."""
@@ -107,6 +98,16 @@ class BatchWriter:
             elif stands.row is not None:
                 self._items.publish(stands)
         return changed
+
+
+def _decide(before: Stored, task: Task, policy: Policy, now: int) -> Decision:
+    folded = fold(before.item, task.events, policy, now)
+    after = folded.item
+    for position, code in task.bad:
+        after = hold(after, position, code, now)
+    if len(after.products) > len(before.item.products):
+        after = prune(after, policy, now)
+    return Decision(Change(before, after), folded.late, folded.refused)
 
 
 def _is_news(decision: Decision) -> bool:

@@ -47,20 +47,23 @@ def read_record(record: Record, personal_data: re.Pattern[str] = PERSONAL_DATA) 
         name, fields = decode(record.value, EVENTS)
     except InvalidRecordError as error:
         return _refused(error.code, _key_of(record, personal_data))
-    key = _key_of(record, personal_data)
     try:
         check_event(name, fields, personal_data)
     except InvalidRecordError as error:
+        key = _key_of(record, personal_data)
         named = _named(fields.get("customer_id"), personal_data)
         if error.code in NO_CUSTOMER:
             return _refused(error.code, key)._replace(halts=False)
         return _refused(error.code, key, named)
-    return _agreeing(record, key, fields, name)
+    return _agreeing(record, fields, name, personal_data)
 
 
-def _agreeing(record: Record, key: "str | _Unusable | None", fields: dict[str, Any], name: str) -> Understood | Refused:
+def _agreeing(
+    record: Record, fields: dict[str, Any], name: str, personal_data: re.Pattern[str]
+) -> Understood | Refused:
     customer = fields["customer_id"]
-    if key != customer:
+    if record.key != customer.encode():  # an equal one was checked with the value
+        key = _key_of(record, personal_data)
         return _refused("missing_key" if key is None else "key_mismatch", key, customer)
     if fields["occurred_at"] > record.timestamp + AHEAD_MICROS:
         return Refused("too_far_in_the_future", (customer,))

@@ -36,18 +36,24 @@ class Spent(NamedTuple):
 
 
 class Goal(NamedTuple):
-    """What is wanted of a value. Half as good still passes: a busy machine is no fault of the code."""
+    """What is wanted of a value, and how much worse may still pass: half as good, unless `floor` says otherwise.
+
+    A busy machine is no fault of the code.
+    """
 
     kind: Literal["at least", "at most"]
     value: float
+    floor: float | None = None
 
     def met(self, value: float) -> bool:
         """Whether a value is as good as wanted."""
         return value >= self.value if self.kind == "at least" else value <= self.value
 
     def bearable(self, value: float) -> bool:
-        """Whether a value is at least half as good as wanted."""
-        return value >= self.value / 2 if self.kind == "at least" else value <= self.value * 2
+        """Whether a value still passes."""
+        if self.kind == "at least":
+            return value >= (self.value / 2 if self.floor is None else self.floor)
+        return value <= (self.value * 2 if self.floor is None else self.floor)
 
 
 class Figure(NamedTuple):
@@ -73,7 +79,7 @@ class Report:
         self.figures: list[Figure] = []
 
     def note(self, name: str, values: Sequence[float], unit: str, goal: Goal | None = None) -> None:
-        """Keep the median of a value; fail only where it is less than half as good as its goal."""
+        """Keep the median of a value; fail only where its goal is missed by far."""
         figure = Figure(name, statistics.median(values), unit, goal, values)
         self.figures.append(figure)
         assert goal is None or goal.bearable(figure.value), f"{name}: {figure.value:.3g} {unit}, {figure.verdict()}"

@@ -1,4 +1,4 @@
-"""The two runs that are compared: a bare loop over a topic, and the state consumer over the same topic."""
+"""The runs that are compared: a bare loop over a topic, and our roles over the same topic."""
 
 import uuid
 from contextlib import closing
@@ -13,15 +13,16 @@ from consumers.adapters.faults import NoFaults
 from consumers.adapters.kafka import KafkaConfig, KafkaSink, KafkaSource
 from consumers.adapters.kafka.config import consumer_properties
 from consumers.adapters.memory.metrics import MemoryMetrics
-from consumers.app import new_stamp
+from consumers.app import new_stamp, seldom_look_for_cycles
 from consumers.domain import rows
 from consumers.domain.names import Names
+from consumers.domain.policy import Policy
 from consumers.items import Items
 from consumers.operations.policies import apply_policy
 from consumers.ports import Headers, Polled, RecordSink, RecordSource, Row, Table, Write
 from consumers.runtime.deadletters import DeadLetters
 from consumers.runtime.health import Health
-from consumers.runtime.loop import Loop
+from consumers.runtime.loop import Handler, Loop
 from consumers.runtime.measures import DEAD_LETTERS, RECORDS
 from consumers.state.consumer import StateConsumer
 from producer_client.encoding import POSTPONE, SCHEDULE, frame, schema
@@ -62,10 +63,12 @@ class Unpublished:
     def close(self) -> None: ...
 
 
-class _NotedSource(KafkaSource):
-    """Remembers when the first records came: joining a group is not what is measured."""
+class NotedSource(KafkaSource):
+    """A source of a new group that remembers when the first records came: joining a group is not what is measured."""
 
-    started: Spent | None = None
+    def __init__(self, kafka: KafkaConfig, topic: str) -> None:
+        super().__init__(kafka, [topic], f"bench-{uuid.uuid4().hex}")
+        self.started: Spent | None = None
 
     def poll(self, max_records: int, timeout: float) -> Polled:
         polled = super().poll(max_records, timeout)
@@ -74,9 +77,9 @@ class _NotedSource(KafkaSource):
         return polled
 
 
-def install(table: Table) -> None:
+def install(table: Table, policy: Policy = POLICY) -> None:
     """The rows of a first installation."""
-    apply_policy(table, POLICY, new_stamp)
+    apply_policy(table, policy, new_stamp)
     keys = [rows.position_key(partition) for partition in range(PARTITIONS)]
     table.write([Write(key, None, Row(key, 1, new_stamp(), rows.to_json(rows.Position(0, "")))) for key in keys])
 
@@ -86,15 +89,22 @@ def state_consumer(
 ) -> Spent:
     """The state consumer as it runs, as a new group from the first event to the last commit."""
     metrics = MemoryMetrics()
-    source = _NotedSource(kafka, [names.events], f"bench-{uuid.uuid4().hex}")
+    source = NotedSource(kafka, names.events)
     with closing(source), closing(KafkaSink(kafka) if publishing else Unpublished()) as sink:
-        clock = SystemClock()
-        handler = _handler(names, table, source, sink, metrics)
-        loop = Loop("state", source, handler, clock, metrics, Health(clock), batch=batch)
-        loop.run(lambda: False, until_caught_up=True)
-        ended = Spent.now()
+        return caught_up("state", source, _handler(names, table, source, sink, metrics), metrics, count, batch=batch)
+
+
+def caught_up(
+    role: str, source: NotedSource, handler: Handler, metrics: MemoryMetrics, count: int, *, batch: int
+) -> Spent:
+    """What a role takes for the whole of its topic, from the first record to the last commit."""
+    clock = SystemClock()
+    loop = Loop(role, source, handler, clock, metrics, Health(clock), batch=batch)
+    seldom_look_for_cycles()
+    loop.run(lambda: False, until_caught_up=True)
+    ended = Spent.now()
     assert source.started is not None
-    assert metrics.counted[RECORDS, "role=state"] == count, metrics.counted
+    assert metrics.counted[RECORDS, f"role={role}"] == count, metrics.counted
     assert not [name for name in metrics.counted if name[0] == DEAD_LETTERS], metrics.counted
     return ended.since(source.started)
 

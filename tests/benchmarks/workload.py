@@ -69,13 +69,18 @@ def fill(kafka: KafkaConfig, topic: str, events: Iterable[Event]) -> int:
     """Write events to a topic; how many."""
     producer = Producer({**kafka, "partitioner": "murmur2_random", "linger.ms": 20, "acks": "all"})
     count = 0
-    for count, event in enumerate(events, 1):
+    for event in events:
         record = encode(event)
-        while True:
-            try:
-                producer.produce(topic, record.value, record.key)
-                break
-            except BufferError:
-                producer.poll(0.1)
+        count += 1
+        while not _accepted(producer, topic, record.key, record.value):
+            producer.poll(0.1)
     assert producer.flush(120) == 0
     return count
+
+
+def _accepted(producer: Producer, topic: str, key: bytes, value: bytes) -> bool:
+    try:
+        producer.produce(topic, value, key)
+    except BufferError:
+        return False
+    return True

@@ -27,6 +27,11 @@ def engine_for(rules: Rules) -> Engine:
         pool_size=2,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
+            # a connection dropped in silence ends: a query by what is not acknowledged, a wait by the keepalives
+            "tcp_user_timeout": timeout,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
             # planned anew each time: a plan made for an empty ledger would scan it when it has grown
             "prepare_threshold": None,
             "application_name": f"lapse-{rules.service}",
