@@ -137,7 +137,7 @@ def test_pipeline_runs_from_cron_with_nothing_but_commands(services: Services, t
     try:
         for words in (["topics", "apply", "--dev"], ["table", "apply", "--dev"], ["policy", "apply"]):
             assert ask(lapse, *words).code == 0
-        lapse._make_database("crm")
+        lapse.make_database("crm")
         assert ask(lapse, "service", "enable", "crm").code == 0
         lapse.people("due")
         lapse.close_product("due")

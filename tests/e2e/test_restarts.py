@@ -14,7 +14,8 @@ from consumers.app import App, Process
 from consumers.local import Services, running
 from consumers.local.daemon import free_port
 from consumers.settings import Settings, TableSettings
-from tests.support.installation import RULES, Installation, installation, wait_for
+from tests.support.installation import Installation, installation, wait_for
+from tests.support.people_databases import RULES
 from tests.support.proxy import Proxy, address_of, proxy, through
 
 END_SECONDS = 15.0

@@ -13,10 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psycopg
 from confluent_kafka.admin import AdminClient
-from psycopg import sql
-from sqlalchemy.engine import make_url
 
 from consumers.adapters.dynamodb import apply_table
 from consumers.adapters.kafka import KafkaSource
@@ -34,29 +31,13 @@ from consumers.settings import KafkaSettings, PurposeSettings, RetentionSettings
 from producer_client import LapseProducer
 from schemas.codec import decode
 from schemas.topics import load_topics
+from tests.support.people_databases import PeopleDatabases
 
 T = TypeVar("T")
 PURPOSE = "care"
 PATIENCE = 60.0
 # A member that was killed holds its partitions for so long; the least a broker allows.
 KAFKA = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500}
-RULES = """
-version: 1
-service: {service}
-purpose: care
-store: {{kind: sql, url: "{url}", schema: public, statement_timeout: 30s}}
-customer: {{type: text, column: customer_id}}
-ledger: {{schema: lapse}}
-tables:
-  people:
-    key: [customer_id]
-    flag: anonymized
-    mask: {{name: {{static: Anonymized}}, email: {{unique_email: {{domain: anonymized.invalid}}}}}}
-"""
-SCHEMA = """
-CREATE TABLE people (customer_id text PRIMARY KEY, name text NOT NULL, email varchar(120) UNIQUE,
-                     anonymized boolean NOT NULL DEFAULT false)
-"""
 
 
 def wait_for(what: str, found: Callable[[], T], patience: float = PATIENCE) -> T:
@@ -69,7 +50,7 @@ def wait_for(what: str, found: Callable[[], T], patience: float = PATIENCE) -> T
     raise AssertionError(f"not within {patience} s: {what}")
 
 
-class Installation:
+class Installation(PeopleDatabases):
     """Lapse with one purpose (30 days) and one small database per service. Use `installation()`."""
 
     def __init__(self, services: Services, folder: Path, names: Sequence[str], **settings: Any) -> None:
@@ -103,7 +84,7 @@ class Installation:
         app.topics(dev=True).apply(list(load_topics().values()))
         self.make_table()
         for service in self.names:
-            self._make_database(service)
+            self.make_database(service)
             set_mode(app.table, service, "live", "test", app.clock, new_stamp)
 
     def make_table(self) -> None:
@@ -112,65 +93,13 @@ class Installation:
         write_first_positions(self.app.table, self.app.offsets, self.app.names, new_stamp)
         apply_policy(self.app.table, self.app.settings.policy(), new_stamp)
 
-    def _make_database(self, service: str) -> None:
-        with psycopg.connect(_libpq(self.services.postgres.url), autocommit=True) as server:
-            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database(service))))
-        with self.connect(service) as database:
-            database.execute(SCHEMA)
-        rules = RULES.format(service=service, url=self.url(service))
-        (self.folder / f"{service}.yaml").write_text(rules, encoding="utf-8")
-        store, _ = self.app.store(service)
-        with closing(store):
-            store.create_ledger()
-            assert not store.preflight()
-
     def remove(self) -> None:
         """Delete topics, table and databases, so that the session's services stay small."""
         admin = AdminClient({"bootstrap.servers": self.services.kafka.bootstrap_servers})
         for future in admin.delete_topics([self.app.names.prefix + name for name in load_topics()]).values():
             future.result(20)
         self.app.dynamodb.delete_table(TableName=self.app.settings.table.name)
-        with psycopg.connect(_libpq(self.services.postgres.url), autocommit=True) as server:
-            for service in self.names:
-                name = sql.Identifier(self.database(service))
-                server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-
-    # ---- databases ---------------------------------------------------------------------------------------------------
-
-    def database(self, service: str) -> str:
-        """The name of a service's database."""
-        return f"t{self.id}_{service}"
-
-    def url(self, service: str) -> str:
-        """Its SQLAlchemy URL."""
-        server = make_url(self.services.postgres.url)
-        return server.set(database=self.database(service)).render_as_string(hide_password=False)
-
-    def connect(self, service: str) -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection to a service's database."""
-        return psycopg.connect(_libpq(self.url(service)), autocommit=True)
-
-    def people(self, *customers: str) -> None:
-        """Give these customers a row in every service."""
-        for service in self.names:
-            with self.connect(service) as database, database.cursor() as cursor:
-                rows = [(each, f"Name of {each}", f"{each}@example.invalid") for each in customers]
-                cursor.executemany("INSERT INTO people (customer_id, name, email) VALUES (%s, %s, %s)", rows)
-
-    def rows(self, service: str) -> dict[str, tuple[Any, ...]]:
-        """name, email and flag by customer."""
-        with self.connect(service) as database:
-            found = database.execute("SELECT customer_id, name, email, anonymized FROM people").fetchall()
-        return {row[0]: row[1:] for row in found}
-
-    def anonymized(self, service: str) -> set[str]:
-        """Customers whose row in a service is anonymized, by flag and content."""
-        return {each for each, row in self.rows(service).items() if row[2] and row[0] == "Anonymized"}
-
-    def ledger(self, service: str) -> dict[str, str]:
-        """Outcome by customer."""
-        with self.connect(service) as database:
-            return dict(database.execute("SELECT customer_id, outcome FROM lapse.lapse_ledger").fetchall())
+        self.drop_databases()
 
     # ---- events and ticks --------------------------------------------------------------------------------------------
 
@@ -327,10 +256,6 @@ class Installation:
 def _role(text: str) -> RoleName:
     role, _, service = text.partition(".")
     return RoleName(role, service or None)
-
-
-def _libpq(url: str) -> str:
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 @contextmanager
