@@ -36,6 +36,7 @@ from consumers.ticker.consumer import Ticker
 from consumers.ticker.planning import Planner
 from consumers.ticker.sweep import Sweep, Topics
 from schemas.topics import load_topics
+from schemas.validate import PERSONAL_DATA
 
 ROLES = ("state", "ticker", "anonymizer")
 log = structlog.get_logger()
@@ -145,6 +146,7 @@ class App:
             metrics=self.metrics,
             faults=self.faults,
             stamp=new_stamp,
+            personal_data=self.settings.personal_data or PERSONAL_DATA,
             cache_size=self.settings.cache_items,
         )
 

@@ -4,6 +4,7 @@ Roles never see it; app.py hands them plain values.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -99,6 +100,7 @@ class Settings(BaseSettings):
     health_host: str = "127.0.0.1"
     health_port: int | None = None
     id_hash_key: str = ""
+    personal_data: re.Pattern[str] | None = None
     log_json: bool = True
 
     @classmethod

@@ -1,5 +1,6 @@
 """Joins the commands and turns errors into exit codes: 0 done, 1 refused or failed, 2 usage, 130 interrupted."""
 
+import logging
 import sys
 import traceback
 from pathlib import Path
@@ -8,9 +9,8 @@ from typing import Annotated
 import typer
 
 from consumers.adapters.logs import configure_logs
-from consumers.cli import customers, installing, offsets, rules, run, services, status, ticks
+from consumers.cli import customers, demo, installing, offsets, rules, run, services, status, ticks
 from consumers.cli.context import CliContext
-from consumers.demo.command import demo
 from consumers.domain.errors import LapseError, TransientError
 
 AWAY = (
@@ -30,11 +30,11 @@ lapse = typer.Typer(
 
 @lapse.callback()
 def _shared(context: typer.Context, config: Config = None) -> None:
-    configure_logs(as_json=not sys.stderr.isatty())
+    configure_logs(as_json=not sys.stderr.isatty(), level=logging.CRITICAL)
     context.obj = CliContext(config)
 
 
-lapse.command()(demo)
+lapse.command()(demo.demo)
 lapse.command()(run.run)
 lapse.add_typer(ticks.commands, name="tick")
 lapse.add_typer(services.commands, name="service")
@@ -57,8 +57,6 @@ def main() -> None:
         if isinstance(error, TransientError):
             typer.echo(AWAY, err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
     except Exception as error:  # noqa: BLE001 - a defect of ours; its text may hold a person's data, so only where it is
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from consumers.adapters.logs import configure_logs
 from consumers.app import Process, named_roles
 from consumers.cli.context import app_of
 
@@ -18,6 +19,7 @@ CaughtUp = Annotated[bool, typer.Option("--until-caught-up", help="End when ever
 def run(context: typer.Context, roles: Roles, service: Service = None, until_caught_up: CaughtUp = False) -> None:
     """Run roles until SIGTERM or Ctrl-C, which finish the batch in hand."""
     app = app_of(context)
+    configure_logs(as_json=app.settings.log_json)
     process = Process(app, named_roles(app, roles, service))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.stop())

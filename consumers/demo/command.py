@@ -1,13 +1,12 @@
 """`lapse demo`: tells the story on the terminal and exits 1 where a number differs from what the events say."""
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -23,17 +22,15 @@ from consumers.domain.errors import PermanentError
 from consumers.local import Services, own_environment, running
 
 console = Console(highlight=False)
-Count = Annotated[int, typer.Option("--customers", min=1, max=100_000, help="How many customers to make up.")]
-Keep = Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C, to look around.")]
 
 
 class BooksError(PermanentError):
     """The databases differ from what the events say."""
 
 
-def demo(customers: Count = 500, keep: Keep = False) -> None:
-    """Run the whole pipeline on this machine: real broker, real table, real databases."""
-    configure_logs(as_json=True, level=40)
+def tell(customers: int, *, keep: bool) -> None:
+    """Start everything, tell the story, end everything; with `keep` only after Ctrl-C."""
+    configure_logs(as_json=True, level=logging.ERROR)
     with own_environment(), running(progress=lambda line: console.print(f"  [dim]{line}[/dim]")) as services:
         console.print(f"backend: {services.backend}; logs in {services.logs}")
         run_demo(services, customers)

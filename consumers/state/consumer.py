@@ -4,6 +4,7 @@ A dead letter goes the same way: hold, dead letter, POSITION row, offset, so tha
 still postpones.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 import structlog
@@ -31,6 +32,7 @@ from consumers.state.halting import name_in_halt
 from consumers.state.positions import Positions
 from consumers.state.reading import Refused, Understood, read_record
 from schemas.codec import encode
+from schemas.validate import PERSONAL_DATA
 
 CHECK_ROWS_MICROS = 30 * 1_000_000
 SERVICE = "lapse.state"
@@ -53,11 +55,13 @@ class StateConsumer:
         metrics: Metrics,
         faults: FaultPoints,
         stamp: Stamp,
+        personal_data: re.Pattern[str] = PERSONAL_DATA,
         cache_size: int = 50_000,
     ) -> None:
         self._table, self._source, self._sink = table, source, sink
         self._dead_letters, self._results = dead_letters, results
         self._clock, self._faults, self._stamp = clock, faults, stamp
+        self._personal_data = personal_data
         self._cache = Cache(cache_size)
         self._writer = BatchWriter(items, self._cache, clock, metrics)
         self._positions = Positions(table, stamp(), stamp)
@@ -91,7 +95,7 @@ class StateConsumer:
         return offsets
 
     def _fold(self, records: Sequence[Record]) -> None:
-        tasks, refused = _sorted(records)
+        tasks, refused = _sorted(records, self._personal_data)
         halting = [position_of(record) for record, why in refused if why.halts]
         if halting:
             name_in_halt(self._table, halting, self._stamp)
@@ -115,12 +119,14 @@ class StateConsumer:
                 self._dead_letters.send(record, TOO_MANY_PRODUCTS)
 
 
-def _sorted(records: Sequence[Record]) -> tuple[dict[str, Task], list[tuple[Record, Refused]]]:
+def _sorted(
+    records: Sequence[Record], personal_data: re.Pattern[str]
+) -> tuple[dict[str, Task], list[tuple[Record, Refused]]]:
     """A batch by customer, in the order of the log, and the records that cannot be handled."""
     tasks: dict[str, Task] = {}
     refused: list[tuple[Record, Refused]] = []
     for record in records:
-        read = read_record(record)
+        read = read_record(record, personal_data)
         if isinstance(read, Understood):
             _task(tasks, read.customer_id).events.append(read.event)
             continue

@@ -9,7 +9,7 @@ from consumers.domain.registers import Event, Register
 from consumers.ports import Record
 from consumers.runtime.records import position_of, trace_of
 from schemas.codec import decode
-from schemas.validate import PERSONAL_DATA, check_customer_id, check_event
+from schemas.validate import check_customer_id, check_event
 
 SCHEDULE, POSTPONE = "ScheduleAnonymization", "PostponeAnonymization"
 EVENTS = frozenset({SCHEDULE, POSTPONE})
@@ -37,7 +37,7 @@ class Refused(NamedTuple):
     personal: bool = False
 
 
-def read_record(record: Record, personal_data: re.Pattern[str] = PERSONAL_DATA) -> Understood | Refused:
+def read_record(record: Record, personal_data: re.Pattern[str]) -> Understood | Refused:
     """Understand a record, or say why not.
 
     An undecodable record holds the customer of its key; where key and value disagree both are held; without a key, the

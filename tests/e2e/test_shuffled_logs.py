@@ -37,6 +37,7 @@ from consumers.settings import PurposeSettings, RetentionSettings
 from consumers.state.consumer import StateConsumer
 from consumers.state.reading import POSTPONE, SCHEDULE, Understood, read_record
 from schemas.codec import encode
+from schemas.validate import PERSONAL_DATA
 from tests.support.build import DAY, HOUR, all_live, policy, purpose
 from tests.support.installation import installation
 from tests.support.oracle import NEVER, NONE, due
@@ -179,7 +180,7 @@ class Reader:
         found: dict[str, list[Event]] = {customer: [] for customer in CUSTOMERS}
         for number in range(3):
             for record in self.broker.log(Partition(self.names.events, number)).read(0, 10_000)[0]:
-                read = read_record(record)
+                read = read_record(record, PERSONAL_DATA)
                 if isinstance(read, Understood):
                     found[read.customer_id].append(read.event)
         return found

@@ -115,7 +115,24 @@ def test_lapse_wheel_holds_consumers_and_schemas_only(lapse_wheel: Path) -> None
 
 
 def test_lapse_wheel_holds_all_code_and_data(lapse_wheel: Path) -> None:
-    data = in_tree(ROOT / "schemas", ".py", ".avsc", ".yaml", ".json", "py.typed") | in_tree(ROOT / "consumers", ".py")
+    data = in_tree(ROOT / "schemas", ".py", ".avsc", ".yaml", ".json", "py.typed")
+    data |= in_tree(ROOT / "consumers", ".py", ".yaml", ".sql", ".txt", ".xml")
     assert data - contents(lapse_wheel) == set()
     assert any(name.endswith(".avsc") for name in data)
     assert any(name.endswith(".yaml") for name in data)
+
+
+def test_lapse_works_where_only_its_wheel_is_installed(lapse_wheel: Path, tmp_path: Path) -> None:
+    python = make_environment(tmp_path / "environment", lapse_wheel)
+    command = python.with_name("lapse")
+    assert "anonymizer" in run(command, "run", "--help", cwd=tmp_path)
+    imports = "from schemas.library import newest; from schemas.topics import load_topics"
+    code = f"{imports}; print(len(load_topics()), len(newest()))"
+    assert run(python, "-c", code, cwd=tmp_path).split() == ["6", "7"]
+
+
+def test_lapse_without_the_extra_says_what_its_demo_needs(lapse_wheel: Path, tmp_path: Path) -> None:
+    python = make_environment(tmp_path / "environment", lapse_wheel)
+    done = subprocess.run([python.with_name("lapse"), "demo"], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "lapse[demo]" in done.stderr

@@ -61,6 +61,14 @@ def test_settings_file_that_was_named_must_be_there(tmp_path: Path) -> None:
         load_settings(tmp_path / "missing.yaml")
 
 
+def test_settings_pattern_of_personal_data_is_a_regular_expression(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, r"personal_data: '\d{6}'"))
+    assert settings.personal_data is not None
+    assert settings.personal_data.search("id-123456")
+    with pytest.raises(SettingsError, match="personal_data"):
+        load_settings(write(tmp_path, "personal_data: '('"))
+
+
 def test_settings_without_a_file_are_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_settings(None).batch == 500
