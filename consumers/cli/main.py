@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from consumers.adapters.logs import configure_logs
-from consumers.cli import customers, demo, installing, offsets, rules, run, services, status, ticks
+from consumers.cli import customers, demo, dlq, installing, offsets, rules, run, services, status, ticks
 from consumers.cli.context import CliContext
 from consumers.domain.errors import LapseError, TransientError
 
@@ -41,6 +41,7 @@ lapse.add_typer(services.commands, name="service")
 lapse.command()(status.status)
 lapse.command()(customers.customer)
 lapse.add_typer(customers.hold_commands, name="hold")
+lapse.add_typer(dlq.commands, name="dlq")
 lapse.add_typer(installing.policy_commands, name="policy")
 lapse.add_typer(rules.commands, name="rules")
 lapse.add_typer(offsets.commands, name="offsets")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from consumers.domain.due import facts
-from consumers.domain.item import MAX_HOLDS, MAX_PRODUCTS, OVERFLOW, Hold, Item, PurposeState
+from consumers.domain.item import MAX_HOLDS, MAX_PRODUCTS, OVERFLOW, Discarded, Hold, Item, PurposeState
 from consumers.domain.policy import Policy
 from consumers.domain.registers import Event, Product, counts, identity, with_event
 
@@ -72,6 +72,12 @@ def hold(item: Item, position: str, code: str, now: int) -> Item:
         return item
     name = position if len(item.holds) < MAX_HOLDS else OVERFLOW
     return item._replace(holds={**item.holds, name: item.holds.get(name, Hold(now, code))})
+
+
+def discard(item: Item, position: str, by: str, reason: str, now: int) -> Item:
+    """The item with the record at `position` skipped for ever, by a person's decision, and its hold gone."""
+    holds = {name: each for name, each in item.holds.items() if name != position}
+    return item._replace(holds=holds, discarded={**item.discarded, position: Discarded(now, by, reason)})
 
 
 def prune(item: Item, policy: Policy, now: int) -> Item:

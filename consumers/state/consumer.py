@@ -97,10 +97,11 @@ class StateConsumer:
     def _fold(self, records: Sequence[Record]) -> None:
         tasks, refused = _sorted(records, self._personal_data)
         halting = [position_of(record) for record, why in refused if why.halts]
-        if halting:
-            name_in_halt(self._table, halting, self._stamp)
-            log.error("halted", records=len(halting))
+        skipped = name_in_halt(self._table, halting, self._stamp) if halting else frozenset()
+        if len(skipped) < len(halting):
+            log.error("halted", records=len(halting) - len(skipped))
         written = self._writer.write(tasks, read_policy(self._table))
+        written.discarded.update(skipped)
         for customer, late in written.late:
             self._sink.send(self._results, customer.encode(), _late_result(customer, late, self._clock.now()))
         self._send_dead(records, refused, written)

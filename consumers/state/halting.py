@@ -8,12 +8,13 @@ from consumers.ports import Stamp, Table
 from consumers.runtime.control import rewrite
 
 
-def name_in_halt(table: Table, positions: Sequence[str], stamp: Stamp) -> None:
-    """Name these records, unless a person has discarded them."""
+def name_in_halt(table: Table, positions: Sequence[str], stamp: Stamp) -> frozenset[str]:
+    """Name these records; those that a person has discarded are not named, but returned."""
 
     def named(body: bytes | None) -> bytes | None:
         halt = rows.halt(body) if body else Halt()
         news = [each for each in positions if each not in halt.discarded and each not in halt.positions]
         return rows.to_json(halt._replace(positions=(*halt.positions, *news))) if news else None
 
-    rewrite(table, rows.ALL_HALT, stamp, named)
+    row = rewrite(table, rows.ALL_HALT, stamp, named)
+    return frozenset(positions).intersection(rows.halt(row.body).discarded if row else ())

@@ -8,10 +8,10 @@ import pytest
 from consumers.domain import rows
 from consumers.domain.errors import PermanentError
 from consumers.domain.retention import moment
-from consumers.operations.customers import add_hold, lift_hold
+from consumers.operations.customers import add_hold, discard_halting, discard_held, lift_hold
 from producer_client import Schedule
 from tests.support.build import NOW
-from tests.support.world import World, due_world
+from tests.support.world import World, due_world, partitions
 
 
 def test_hold_of_a_person_stops_a_command_and_lifting_lets_it_go() -> None:
@@ -58,6 +58,39 @@ def test_record_that_names_nobody_halts_all() -> None:
     assert not world.anonymized("crm")
     row = world.table.read([rows.ALL_HALT])[rows.ALL_HALT]
     assert len(rows.halt(row.body).positions) == 1
+
+
+def test_discarded_record_lets_its_customer_go_and_stays_discarded_on_a_replay() -> None:
+    world = due_world("a")
+    world.sink.send(world.names.events, b"a", b"garbage")
+    world.run("state")
+    position = next(iter(world.item("a").holds))
+    with pytest.raises(PermanentError, match="holds this customer"):
+        discard_held(world.items, "a", "elsewhere-0-0", "Ann", "garbage", world.policy, world.clock)
+    discard_held(world.items, "a", position, "Ann", "garbage", world.policy, world.clock)
+    letters = len(world.records("dead-letters"))
+    world.broker.group(world.names.state_group).committed.update(dict.fromkeys(partitions(world, "events"), 0))
+    world.request_tick()
+    world.run()
+    assert world.anonymized("crm") == {"a"}
+    assert world.item("a").discarded[position].reason == "garbage"
+    assert len(world.records("dead-letters")) == letters
+
+
+def test_halt_ends_when_a_person_discards_its_record_and_does_not_come_back() -> None:
+    world = due_world("a")
+    world.sink.send(world.names.events, None, b"garbage")
+    world.run("state")
+    row = world.table.read([rows.ALL_HALT])[rows.ALL_HALT]
+    with pytest.raises(PermanentError, match="halts"):
+        discard_halting(world.table, "elsewhere-0-0", world.stamp)
+    discard_halting(world.table, rows.halt(row.body).positions[0], world.stamp)
+    letters = len(world.records("dead-letters"))
+    world.broker.group(world.names.state_group).committed.update(dict.fromkeys(partitions(world, "events"), 0))
+    world.request_tick()
+    world.run()
+    assert world.anonymized("crm") == {"a"}
+    assert len(world.records("dead-letters")) == letters
 
 
 def test_personal_data_as_id_leaves_no_copy_and_holds_nobody() -> None:
