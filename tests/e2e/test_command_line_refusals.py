@@ -35,6 +35,8 @@ def lapse(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Itera
         ("customer unknown", ["Nothing is known of this customer"]),
         ("hold list unknown", ["Nothing is known of this customer"]),
         ("hold lift known person:1", ["no such hold", "`lapse hold list`"]),
+        ("dlq discard events-0-0 --reason garbage", ["no record of that name halts", "`lapse status`"]),
+        ("dlq discard events-0-0 --reason garbage --customer known", ["holds this customer", "`lapse hold list`"]),
         ("offsets reset --group nope --to-earliest", ["no group nope", "anonymizer.NAME"]),
         ("offsets reset --group state --to-earliest", ["1 members", "stop them first"]),
         ("run nope", ["no role nope", "state, ticker, anonymizer"]),
