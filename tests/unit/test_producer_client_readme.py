@@ -43,6 +43,18 @@ def run(block: str) -> dict[str, Any]:
     return names
 
 
+def test_block_of_the_projects_readme_emits_four_events(recording: type[Recording]) -> None:
+    text = (README.parents[1] / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    run(block)
+    assert [event.product for event in recording.made[0].events] == [
+        "loan/8812",
+        "loan/8812",
+        "activity",
+        "legal-hold/77",
+    ]
+
+
 def test_readme_has_the_blocks() -> None:
     assert len(BLOCKS) == 8
 
