@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 console = Console(highlight=False)
@@ -33,7 +34,8 @@ def show_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Text:
+    # Text, not str: brackets in a value are no markup
     if value is None:
-        return "-"
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        return Text("-")
+    return Text(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))

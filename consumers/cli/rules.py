@@ -3,12 +3,13 @@
 import os
 from contextlib import closing
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated
 
 import typer
 
 from consumers.cli.context import app_of
-from consumers.cli.output import AsJson, show
+from consumers.cli.output import AsJson, show_json
 from consumers.stores import SqlStore, load_rules
 
 commands = typer.Typer(help="Rules files.", no_args_is_help=True)
@@ -26,9 +27,21 @@ def check(context: typer.Context, files: Files = None, as_json: AsJson = False) 
     app = app_of(context)
     paths = files or [app.rules_file(service) for service in app.services()]
     rows = [row for path in paths for row in _findings(path)]
-    show(rows, ("service", "code", "place", "message", "repair"), title="findings", as_json=as_json)
+    if as_json:
+        show_json(rows)
+    else:
+        _print(rows, len(paths))
     if rows or not paths:
         raise typer.Exit(1)
+
+
+def _print(rows: list[dict[str, str]], files: int) -> None:
+    """One paragraph a finding: a repair is to be copied, which no table survives."""
+    for row in rows:
+        typer.echo(
+            f"{row['service']}: {row['place']}: {row['code']}: {row['message']}\n{indent(row['repair'], '    ')}"
+        )
+    typer.echo(f"{len(rows)} findings in {files} files")
 
 
 def _findings(path: Path) -> list[dict[str, str]]:

@@ -88,7 +88,12 @@ def _print(plan: Plan, *, as_json: bool) -> None:
         "blockers": list(plan.report.blockers),
         "approved_by": plan.approved_by,
     }
-    show([row], row, title="tick", as_json=as_json)
+    if as_json:
+        show_json([row])
+        return
+    show(
+        [{"what": name, "value": value} for name, value in row.items()], ("what", "value"), title="tick", as_json=False
+    )
 
 
 def _listed(plan: Plan) -> list[str]:
