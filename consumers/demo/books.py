@@ -1,21 +1,23 @@
 """The demo's books: what the databases say after the tick, against what the events say."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from consumers.demo.databases import TABLES, Row, Snapshot
+from consumers.demo.story import Customer, Fate
 from consumers.stores import Rules
 
 OWNER = "owner"
 
 
 class Line(NamedTuple):
-    """One service's result: customers anonymized and left, as read back from its database."""
+    """One service's result as read back from its database: customers anonymized, and those left by why they were."""
 
     service: str
     customers: int
     anonymized: int
-    untouched: int
+    left: Counter[Fate]
     ledger: int
 
 
@@ -54,13 +56,14 @@ def _cell_is_right(before: Row, after: Row, column: str, masked: Collection[str]
     return column in {flag, "anonymization_token"} or after[column] == before[column]
 
 
-def lines(after: Snapshot, ledgers: dict[str, dict[str, str]]) -> list[Line]:
+def lines(after: Snapshot, ledgers: dict[str, dict[str, str]], customers: Iterable[Customer]) -> list[Line]:
     """Per service, what its database says now."""
+    fates = {customer.customer_id: customer.fate for customer in customers}
     found = []
     for service, tables in TABLES.items():
         rows = after[service, tables[0].table].values()
-        done = sum(bool(row["anonymized"]) for row in rows)
-        found.append(Line(service, len(rows), done, len(rows) - done, len(ledgers[service])))
+        left = Counter(fates[row["owner"]] for row in rows if not row["anonymized"])
+        found.append(Line(service, len(rows), len(rows) - left.total(), left, len(ledgers[service])))
     return found
 
 

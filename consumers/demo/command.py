@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -17,11 +16,14 @@ from consumers.demo.books import lines, side_by_side
 from consumers.demo.databases import SERVICES, Databases
 from consumers.demo.installation import Roles, install, rules_folder, settings_for
 from consumers.demo.run import Advance, Demo
+from consumers.demo.story import Fate
 from consumers.demo.story import customers as demo_customers
 from consumers.domain.errors import PermanentError
 from consumers.local import Services, own_environment, running
 
 console = Console(highlight=False)
+# why one is left, where the events' word would not say it
+LEFT: dict[Fate, str] = {"unreadable": "held, an event could not be read"}
 
 
 class BooksError(PermanentError):
@@ -84,19 +86,23 @@ def _first_run(told: Demo, roles: Roles) -> None:
 
 
 def _check(told: Demo) -> None:
-    after = told.databases.snapshot()
-    fates = Counter(each.fate for each in told.story.customers)
-    table = Table(
-        "service", "customers", "anonymized", "untouched", "in its ledger", title="read back from the databases"
-    )
-    for line in lines(after, {service: told.databases.ledger(service) for service in SERVICES}):
-        table.add_row(*map(str, line))
-    console.print(table)
-    console.print("what the events said: " + ", ".join(f"{count} {fate}" for fate, count in fates.items()))
+    _show_services(told)
     _show_one(told)
     _show_dead_letters(told)
     if found := told.check():
         raise BooksError("; ".join(found))
+
+
+def _show_services(told: Demo) -> None:
+    ledgers = {service: told.databases.ledger(service) for service in SERVICES}
+    found = lines(told.databases.snapshot(), ledgers, told.story.customers)
+    table = Table("customers", *(line.service for line in found), title="read back from the databases")
+    table.add_row("in all", *(str(line.customers) for line in found))
+    table.add_row("anonymized", *(str(line.anonymized) for line in found))
+    for fate in sorted({fate for line in found for fate in line.left}):
+        table.add_row(f"left: {LEFT.get(fate, fate)}", *(str(line.left[fate]) for line in found))
+    table.add_row("in the ledger", *(str(line.ledger) for line in found))
+    console.print(table)
 
 
 def _show_one(told: Demo) -> None:

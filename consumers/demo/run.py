@@ -89,10 +89,11 @@ class Demo:
 
         def complete() -> bool:
             nonlocal done
-            finished = sum(state.last is not None for state in self._states())
+            states = list(self._states())
+            finished = sum(state.last is not None for state in states)
             advance(finished - done)
             done = finished
-            return not any(state.command for state in self._states()) and self._all_read()
+            return not any(state.command for state in states) and self._all_read()
 
         _wait(complete, roles, "the anonymizers")
 
