@@ -98,7 +98,7 @@ class TopicOffsets(Protocol):
     """What the broker says about topics and groups. Errors: TransientError."""
 
     def end(self, topic: str) -> Mapping[int, int]:
-        """End offsets by partition, as a read_committed consumer sees them (open transactions excluded)."""
+        """End offsets by partition: after the last record appended, whether its transaction is decided or not."""
 
     def beginning(self, topic: str) -> Mapping[int, int]:
         """First offsets by partition that are still in the log."""

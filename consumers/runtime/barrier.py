@@ -1,6 +1,8 @@
 """The barrier: wait until the table contains every event acknowledged before now.
 
-The POSITION rows say what the table contains. Kafka's group offset does not: it survives a restored table.
+The POSITION rows say what the table contains. Kafka's group offset does not: it survives a restored table. An event
+acknowledged behind a transaction that is still open cannot be read yet, so the barrier waits until that is decided; the
+broker decides it within the producer's transaction timeout.
 """
 
 from collections.abc import Mapping

@@ -106,6 +106,27 @@ def test_barrier_opens_behind_transaction_markers_and_an_aborted_event_has_no_ef
     assert untouched(lapse, "aborted")
 
 
+def test_postpone_acknowledged_behind_an_open_transaction_is_waited_for_and_wins(lapse: Installation) -> None:
+    claimed(lapse, "behind")
+    opened = Producer({**lapse.app.kafka, "transactional.id": f"{lapse.id}-open", "log_level": 2})
+    opened.init_transactions(30)
+    opened.begin_transaction()
+    for partition in range(12):
+        opened.produce(lapse.app.names.events, b"undecided", b"nobody", partition=partition)
+    opened.flush(30)
+    with lapse.producer() as producer:
+        producer.product_opened("behind", "card/1")
+
+    with lapse.roles("state", "anonymizer.crm", "anonymizer.loans") as process:
+        wait_until_paused(process, CLOSED, "anonymizer.crm", "anonymizer.loans")
+        assert untouched(lapse, "behind")
+        opened.abort_transaction(30)
+        lapse.wait_until_folded()
+        wait_for("the command is withdrawn", lambda: in_flight(lapse, "behind") is None)
+        wait_for("every command is answered", lambda: len(lapse.results("SUPERSEDED")) >= 2)
+    assert untouched(lapse, "behind")
+
+
 # ---- a state consumer that is away, or has to fold again -------------------------------------------------------------
 
 

@@ -30,13 +30,16 @@ class KafkaOffsets:
         self._observers: dict[str, Consumer] = {}
 
     def end(self, topic: str) -> Mapping[int, int]:
-        """End offsets by partition as a read_committed consumer sees them: where an open transaction begins, if any.
+        """End offsets by partition: after the last record appended, whether its transaction is decided or not.
+
+        Not where a read_committed consumer would stop: what was acknowledged behind an open transaction is there,
+        though nobody can read it before that transaction is decided.
 
         Raises:
             TransientError: The broker is away.
             PermanentError: No such topic.
         """
-        return self._listed(topic, _LATEST, IsolationLevel.READ_COMMITTED)
+        return self._listed(topic, _LATEST, IsolationLevel.READ_UNCOMMITTED)
 
     def beginning(self, topic: str) -> Mapping[int, int]:
         """First offsets by partition that are still in the log.
