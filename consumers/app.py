@@ -177,6 +177,8 @@ class App:
         trail = Trail(service, self.names.results, store.rules_digest, sink, self.clock, self.metrics)
         dead_letters = self._dead_letters(sink, self.names.anonymizer_group(service))
         carrying = Carrying(
+            service,
+            purpose,
             table=self.table,
             store=store,
             commits=Commits(service, items, sink, self.clock, self.metrics),

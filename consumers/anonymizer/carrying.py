@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from consumers.anonymizer.commit import Commits, Outcome, Ruling
+from consumers.anonymizer.purpose import purpose_in_force
 from consumers.anonymizer.reading import Order
 from consumers.anonymizer.trail import Answer, Trail
-from consumers.domain.policy import Purpose
 from consumers.domain.work import Carried, Task
 from consumers.ports import Clock, FaultPoints, Record, Store, Table
 from consumers.runtime.barrier import Barrier
@@ -18,6 +18,8 @@ class Carrying:
 
     def __init__(
         self,
+        service: str,
+        purpose: str,
         *,
         table: Table,
         store: Store,
@@ -28,16 +30,19 @@ class Carrying:
         clock: Clock,
         faults: FaultPoints,
     ) -> None:
+        self._service, self._purpose = service, purpose
         self._table, self._store, self._commits, self._trail = table, store, commits, trail
         self._barrier, self._dead_letters = barrier, dead_letters
         self._clock, self._faults = clock, faults
 
-    def carry_out(self, orders: Mapping[Order, Record], purpose: Purpose) -> None:
+    def carry_out(self, orders: Mapping[Order, Record]) -> None:
         """Carry out what the items allow; answer the rest with SUPERSEDED. A second call changes nothing."""
         started = self._clock.now()
         carried_out = self._store.ledger([order.command_id for order in orders])
         self._barrier.wait()
+        # read behind the barrier: a retention made longer meanwhile counts
         control = Control.read(self._table)
+        purpose = purpose_in_force(control, self._purpose, self._service)
         rulings = self._commits.rule(
             list(orders), purpose, control.policy, carried_out=carried_out.keys(), halted=control.halted
         )

@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 import structlog
 
 from consumers.anonymizer.carrying import Carrying
+from consumers.anonymizer.purpose import purpose_in_force
 from consumers.anonymizer.reading import Order, read_command
 from consumers.anonymizer.trail import Answer, Trail
-from consumers.domain.errors import InvalidRecordError, PermanentError, TransientError
+from consumers.domain.errors import InvalidRecordError, TransientError
 from consumers.domain.item import Item, outstanding
-from consumers.domain.policy import Purpose
 from consumers.items import Items
 from consumers.ports import Clock, FaultPoints, Partition, Polled, Record, RecordSink, Store, Table
 from consumers.runtime.control import Control
@@ -30,10 +30,6 @@ class ServiceStoppedError(TransientError):
 
 class RulesRefusedError(TransientError):
     """The rules do not fit the live schema; `lapse rules check` says where. Nothing is touched until they do."""
-
-
-class NoPurposeError(PermanentError):
-    """The policy in force has no such service under this purpose: see `lapse policy show`, `lapse policy apply`."""
 
 
 class Anonymizer:
@@ -62,7 +58,7 @@ class Anonymizer:
 
     def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
         """Check policy and rules, then start where the group left off."""
-        self._named(Control.read(self._table, [self._service]))
+        purpose_in_force(Control.read(self._table, [self._service]), self._purpose, self._service)
         self._preflight()
         return dict.fromkeys(partitions)
 
@@ -94,21 +90,16 @@ class Anonymizer:
 
     def _carry_out(self, orders: Mapping[Order, Record]) -> None:
         control = Control.read(self._table, [self._service])
-        purpose, mode = self._named(control), control.modes.get(self._service, "dry_run")
+        purpose_in_force(control, self._purpose, self._service)
+        mode = control.modes.get(self._service, "dry_run")
         if mode == "live":
             self._preflight()
-            self._carrying.carry_out(orders, purpose)
+            self._carrying.carry_out(orders)
             return
         if mode == "stopped" or self._owes(orders):
             raise ServiceStoppedError
         self._preflight()
         self._rehearse(list(orders))
-
-    def _named(self, control: Control) -> Purpose:
-        purpose = control.policy.purposes.get(self._purpose)
-        if purpose is None or self._service not in purpose.services:
-            raise NoPurposeError
-        return purpose
 
     def _preflight(self) -> None:
         if self._clock.now() - self._preflight_at < PREFLIGHT_MICROS:

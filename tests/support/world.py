@@ -158,6 +158,8 @@ class World:
         items, store = self._items(sink), self.stores[service]
         trail = Trail(service, self.names.results, store.rules_digest, sink, self.clock, self.metrics)
         carrying = Carrying(
+            service,
+            PURPOSE,
             table=self.table,
             store=store,
             commits=Commits(service, items, sink, self.clock, self.metrics),

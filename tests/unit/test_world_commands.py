@@ -3,7 +3,9 @@
 import pytest
 
 from consumers.adapters.memory.store import MemoryRow
+from consumers.anonymizer.purpose import NoPurposeError
 from consumers.domain.errors import PermanentError
+from consumers.domain.retention import Retention
 from consumers.operations.installing import NotFirstError, write_first_positions
 from consumers.operations.modes import count
 from consumers.operations.policies import apply_policy
@@ -211,3 +213,25 @@ def test_marker_at_the_end_of_a_partition_does_not_keep_the_barrier_shut() -> No
     world.request_tick()
     world.run()
     assert world.anonymized("crm") == {"a"}
+
+
+def test_longer_retention_applied_while_a_command_is_in_flight_counts() -> None:
+    world = due_world("a")
+    world.request_tick()
+    world.run("ticker")
+    longer = world.policy.purposes[PURPOSE]._replace(retention=Retention(years=7))
+    apply_policy(world.table, world.policy._replace(purposes={PURPOSE: longer}), world.stamp)
+    world.run("crm", "loans")
+    assert not world.anonymized("crm")
+    assert world.outcomes("crm") == ["SUPERSEDED"]
+
+
+def test_service_that_left_the_policy_refuses() -> None:
+    world = due_world("a")
+    world.request_tick()
+    world.run("ticker")
+    without = world.policy.purposes[PURPOSE]._replace(services=("loans",))
+    apply_policy(world.table, world.policy._replace(purposes={PURPOSE: without}), world.stamp)
+    with pytest.raises(NoPurposeError):
+        world.run("crm")
+    assert not world.anonymized("crm")
