@@ -1,7 +1,7 @@
 """Retention periods: calendar arithmetic in the controller's time zone, exact to the microsecond."""
 
 import calendar
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -61,24 +61,22 @@ def _ends(retention: Retention, local: datetime) -> int:
         return LATEST
 
 
-@lru_cache(maxsize=1024)  # where retention is counted from the end of a year, few dates are many people's
 def up_to_day(retention: Retention, at: int) -> int:
     """The first local midnight that is not before `at`."""
     if at >= LATEST:
         return at
-    local = _local(at, retention.timezone)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    if micros(midnight) >= at:
+    day = _local(at, retention.timezone).date()
+    if _midnight(retention.timezone, day, 0) >= at:
         return at
-    following = midnight + timedelta(days=1)
-    first = micros(following)
+    following = day + timedelta(days=1)
+    first = _midnight(retention.timezone, following, 0)
     # where midnight comes twice, the first may be over already
-    return first if first >= at else micros(following.replace(fold=1))
+    return first if first >= at else _midnight(retention.timezone, following, 1)
 
 
-def next_midnight(timezone: str, at: int) -> int:
-    """The first local midnight after `at`."""
-    return up_to_day(Retention(timezone=timezone), at + 1)
+@lru_cache(maxsize=4096)  # ten years of days
+def _midnight(timezone: str, day: date, fold: int) -> int:
+    return micros(datetime(day.year, day.month, day.day, tzinfo=_zone(timezone), fold=fold))
 
 
 @lru_cache(maxsize=64)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumers.domain.retention import LATEST, Retention, after, micros, moment, next_midnight, up_to_day
-from tests.support.build import DAY, HOUR, at
+from consumers.domain.retention import LATEST, Retention, after, micros, moment, up_to_day
+from tests.support.build import DAY, at
 from tests.support.oracle import day_kept_to, day_start
 
 STOCKHOLM = "Europe/Stockholm"
@@ -110,15 +110,6 @@ def test_rounding_is_minimal(instant: int, zone: str) -> None:
     assert rounded == day_start(rounded.astimezone(local).date(), local)
     assert rounded == moment(instant) or day_start(moment(instant).astimezone(local).date(), local) < moment(instant)
     assert (rounded.astimezone(local).date() - moment(instant).astimezone(local).date()).days <= 1
-
-
-@given(INSTANTS, st.sampled_from(ODD_ZONES))
-def test_next_midnight_is_later_than_now(instant: int, zone: str) -> None:
-    assert instant < next_midnight(zone, instant) <= instant + DAY + 24 * HOUR
-
-
-def test_next_midnight_of_a_midnight_is_tomorrow() -> None:
-    assert next_midnight("UTC", at("2024-02-28")) == at("2024-02-29")
 
 
 def test_rounding_in_an_hour_met_again_behind_midnight_is_never_early() -> None:
