@@ -1,1 +1,1 @@
-"""How Lapse is deployed, and how it is developed: image, charts, and what `make` runs."""
+"""How Lapse is developed: what `make` runs, on the standard library alone."""
