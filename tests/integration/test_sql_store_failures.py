@@ -179,7 +179,7 @@ def test_missing_permission_is_transient(database: Database) -> None:
     add_customers(database, [1])
     database.store()
     role = "reader_" + database.rows("SELECT md5(current_database())")[0][0]
-    database.run(f"CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA crm, lapse TO {role}")
+    database.run(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'; GRANT USAGE ON SCHEMA crm, lapse TO {role}")
     try:
         store = database.opened(SqlStore(database.rules(RULES, CRM_URL=database.url_as(role))))
         with pytest.raises(TransientError) as caught:

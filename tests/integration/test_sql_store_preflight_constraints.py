@@ -158,7 +158,7 @@ def test_transitive_reference_over_an_ignored_table_is_found(database: Database)
 def test_row_security_is_found_for_a_role_it_binds(database: Database) -> None:
     database.store()
     role = "reader_" + database.rows("SELECT md5(current_database())")[0][0]
-    database.run(f"CREATE ROLE {role} LOGIN; ALTER TABLE crm.customers ENABLE ROW LEVEL SECURITY")
+    database.run(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'; ALTER TABLE crm.customers ENABLE ROW LEVEL SECURITY")
     database.run(f"GRANT USAGE ON SCHEMA crm, lapse TO {role}")
     try:
         store = database.opened(SqlStore(database.rules(RULES, CRM_URL=database.url_as(role))))

@@ -93,8 +93,8 @@ class Database:
         return load_rules(path, {"CRM_URL": self.url} | environ)
 
     def url_as(self, role: str) -> str:
-        """The URL of this database for another role."""
-        return make_url(self.url).set(username=role).render_as_string(hide_password=False)
+        """The URL of this database for another role, whose password is its name."""
+        return make_url(self.url).set(username=role, password=role).render_as_string(hide_password=False)
 
     def store(self, text: str = RULES) -> SqlStore:
         """A store over these rules, its ledger made."""
