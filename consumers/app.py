@@ -1,15 +1,11 @@
 """The one place that joins adapters to roles."""
 
-import gc
 import os
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import structlog
 
 from consumers.adapters.clock import SystemClock
 from consumers.adapters.dynamodb import DynamoTable, connect
@@ -38,9 +34,6 @@ from consumers.ticker.sweep import Sweep, Topics
 from schemas.topics import load_topics
 from schemas.validate import PERSONAL_DATA
 
-ROLES = ("state", "ticker", "anonymizer")
-log = structlog.get_logger()
-
 
 class RoleName(NamedTuple):
     """A role to run; anonymizers one per service."""
@@ -56,11 +49,6 @@ class RoleName(NamedTuple):
 def new_stamp() -> str:
     """A random mark, unique per write."""
     return os.urandom(8).hex()
-
-
-def seldom_look_for_cycles() -> None:
-    """Items are many small tuples without cycles: searching them every 700 allocations cost a quarter of all time."""
-    gc.set_threshold(50_000, 20, 100)
 
 
 class App:
@@ -203,6 +191,19 @@ class App:
         )
 
     @contextmanager
+    def health_server(self, healths: Mapping[str, Health]) -> Iterator[None]:
+        """Answer for these roles for the time of a block, if a port is set."""
+        if self.settings.health_port is None:
+            yield
+            return
+        server = HealthServer(self.settings.health_port, healths, self.metrics, self.settings.health_host)
+        server.start()
+        try:
+            yield
+        finally:
+            server.stop()
+
+    @contextmanager
     def loop(self, name: RoleName, health: Health) -> Iterator[Loop]:
         """A role on its own source and sink, closed at the end."""
         with ExitStack() as stack:
@@ -228,76 +229,3 @@ class App:
             stack.callback(store.close)
             return self._anonymizer(name.service, store, purpose, sink)
         return self._ticker(sink) if name.role == "ticker" else self._state(source, sink)
-
-
-def named_roles(app: App, roles: Sequence[str], service: str | None) -> list[RoleName]:
-    """The roles asked for on the command line. PermanentError: there is nothing of that name to run."""
-    wanted = ROLES if "all" in roles else tuple(dict.fromkeys(roles))
-    unknown = [role for role in wanted if role not in ROLES]
-    if unknown:
-        raise PermanentError(f"no role {', '.join(unknown)}; choose from {', '.join(ROLES)}, all")
-    services = [service] if service else app.services()
-    if "anonymizer" in wanted and not services:
-        raise PermanentError(f"no rules file in {app.settings.services}/: write one, or name the folder in `services:`")
-    return [
-        name
-        for role in wanted
-        for name in ([RoleName(role, each) for each in services] if role == "anonymizer" else [RoleName(role)])
-    ]
-
-
-class Process:
-    """Several roles side by side, a thread each; when one fails for good, all stop."""
-
-    def __init__(self, app: App, names: Sequence[RoleName]) -> None:
-        self._app, self._names = app, names
-        self._stop = threading.Event()
-        self._failures: list[tuple[RoleName, BaseException]] = []
-
-    def stop(self) -> None:
-        """Finish the batches in hand, then end. Safe in a signal handler."""
-        self._stop.set()
-
-    def run(self, *, until_caught_up: bool = False) -> None:
-        """Run until stopped or caught up. What one role failed for is raised when all have ended."""
-        seldom_look_for_cycles()
-        healths = {str(name): Health(self._app.clock) for name in self._names}
-        with self._health_server(healths):
-            threads = [
-                threading.Thread(target=self._role, args=(name, healths[str(name)], until_caught_up), name=str(name))
-                for name in self._names
-            ]
-            for thread in threads:
-                thread.start()
-            _join(threads)
-        if self._failures:
-            raise self._failures[0][1]
-
-    def _role(self, name: RoleName, health: Health, until_caught_up: bool) -> None:
-        try:
-            with self._app.loop(name, health) as loop:
-                loop.run(self._stop.is_set, until_caught_up=until_caught_up)
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that runs the process
-            log.error("role_failed", role=str(name), code=getattr(error, "code", type(error).__name__))
-            self._failures.append((name, error))
-            self._stop.set()
-
-    @contextmanager
-    def _health_server(self, healths: dict[str, Health]) -> Iterator[None]:
-        settings = self._app.settings
-        if settings.health_port is None:
-            yield
-            return
-        server = HealthServer(settings.health_port, healths, self._app.metrics, settings.health_host)
-        server.start()
-        try:
-            yield
-        finally:
-            server.stop()
-
-
-def _join(threads: Sequence[threading.Thread]) -> None:
-    # in slices: a signal handler runs only between calls
-    for thread in threads:
-        while thread.is_alive():
-            thread.join(0.2)

@@ -43,8 +43,7 @@ def _varint(number: int) -> bytes:
 
 
 # A long of 2**48 to 2**55 microseconds (December 1978 to the year 3111) takes eight bytes. Moving groups of 28, 14 and
-# then 7 bits apart fills them in a few operations where a loop takes twenty-four; two longs side by side in one number
-# cost hardly more than one.
+# then 7 bits apart fills them in a few operations where a loop takes twenty-four.
 _EIGHT_BYTES_FROM, _EIGHT_BYTES_TO = 1 << 48, 1 << 55
 
 
@@ -57,17 +56,6 @@ def timestamp(micros: int) -> bytes:
     spread = (spread & 0x0FFFC0000FFFC000) << 2 | spread & 0x00003FFF00003FFF
     spread = (spread & 0x3F803F803F803F80) << 1 | spread & 0x007F007F007F007F
     return (spread | 0x0080808080808080).to_bytes(8, "little")
-
-
-def two_timestamps(first: int, second: int) -> bytes:
-    """Returns two timestamps, one after the other."""
-    if not (_EIGHT_BYTES_FROM <= first < _EIGHT_BYTES_TO and _EIGHT_BYTES_FROM <= second < _EIGHT_BYTES_TO):
-        return timestamp(first) + timestamp(second)
-    spread = first << 1 | second << 65
-    spread = (spread & 0x00FFFFFFF000000000FFFFFFF0000000) << 4 | spread & 0x000000000FFFFFFF000000000FFFFFFF
-    spread = (spread & 0x0FFFC0000FFFC0000FFFC0000FFFC000) << 2 | spread & 0x00003FFF00003FFF00003FFF00003FFF
-    spread = (spread & 0x3F803F803F803F803F803F803F803F80) << 1 | spread & 0x007F007F007F007F007F007F007F007F
-    return (spread | 0x00808080808080800080808080808080).to_bytes(16, "little")
 
 
 # Any id, product or source: at most 256 characters of at most 4 bytes.

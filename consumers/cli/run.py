@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from consumers.adapters.logs import configure_logs
-from consumers.app import Process, named_roles
 from consumers.cli.context import app_of
+from consumers.process import Process, named_roles
 
 Roles = Annotated[list[str], typer.Argument(help="state, ticker, anonymizer or all.", metavar="ROLE...")]
 Service = Annotated[

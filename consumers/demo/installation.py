@@ -8,7 +8,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from consumers.adapters.dynamodb import apply_table
-from consumers.app import App, Process, RoleName, new_stamp
+from consumers.app import App, RoleName, new_stamp
 from consumers.demo.databases import SERVICES, Databases
 from consumers.demo.story import RETENTION_DAYS
 from consumers.domain.errors import LapseError, PermanentError
@@ -16,6 +16,7 @@ from consumers.local import Services, refuse_foreign
 from consumers.operations.installing import write_first_positions
 from consumers.operations.modes import set_mode
 from consumers.operations.policies import apply_policy
+from consumers.process import Process
 from consumers.settings import KafkaSettings, PurposeSettings, RetentionSettings, Settings, TableSettings
 from schemas.topics import load_topics
 

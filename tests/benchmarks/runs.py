@@ -13,13 +13,14 @@ from consumers.adapters.faults import NoFaults
 from consumers.adapters.kafka import KafkaConfig, KafkaSink, KafkaSource
 from consumers.adapters.kafka.config import consumer_properties
 from consumers.adapters.memory.metrics import MemoryMetrics
-from consumers.app import new_stamp, seldom_look_for_cycles
+from consumers.app import new_stamp
 from consumers.domain import rows
 from consumers.domain.names import Names
 from consumers.domain.policy import Policy
 from consumers.items import Items
 from consumers.operations.policies import apply_policy
 from consumers.ports import Headers, Polled, RecordSink, RecordSource, Row, Table, Write
+from consumers.process import seldom_look_for_cycles
 from consumers.runtime.deadletters import DeadLetters
 from consumers.runtime.health import Health
 from consumers.runtime.loop import Handler, Loop

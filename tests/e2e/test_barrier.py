@@ -10,11 +10,12 @@ import pytest
 from confluent_kafka import Producer
 
 from consumers.adapters.dynamodb import apply_table
-from consumers.app import Process, new_stamp
+from consumers.app import new_stamp
 from consumers.local import Services
 from consumers.operations.installing import NotFirstError, positions, write_first_positions
 from consumers.operations.modes import set_mode
 from consumers.operations.policies import apply_policy
+from consumers.process import Process
 from producer_client import Schedule, encode
 from tests.support.installation import PURPOSE, Installation, installation, wait_for
 

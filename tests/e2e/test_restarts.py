@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from consumers.app import App, Process
+from consumers.app import App
 from consumers.local import Services, running
 from consumers.local.daemon import free_port
+from consumers.process import Process
 from consumers.settings import Settings, TableSettings
 from tests.support.installation import Installation, installation, wait_for
 from tests.support.people_databases import RULES

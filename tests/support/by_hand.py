@@ -6,11 +6,11 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from consumers.app import Process
 from consumers.domain.due import command_id
 from consumers.domain.item import Item
 from consumers.domain.rows import state_key
 from consumers.ports import Record, Row
+from consumers.process import Process
 from consumers.runtime.deadletters import DLQ
 from consumers.runtime.measures import PAUSES
 from schemas.codec import encode

@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from consumers.adapters.dynamodb import apply_table
 from consumers.adapters.kafka import KafkaSource
-from consumers.app import App, Process, RoleName, new_stamp
+from consumers.app import App, RoleName, new_stamp
 from consumers.domain.item import Item
 from consumers.domain.ticks import Plan
 from consumers.items import Stored
@@ -27,6 +27,7 @@ from consumers.operations.installing import positions, write_first_positions
 from consumers.operations.modes import set_mode
 from consumers.operations.policies import apply_policy
 from consumers.ports import Record
+from consumers.process import Process
 from consumers.settings import KafkaSettings, PurposeSettings, RetentionSettings, Settings, TableSettings
 from producer_client import LapseProducer
 from schemas.codec import decode

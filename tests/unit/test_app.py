@@ -6,8 +6,9 @@ import pytest
 import structlog
 
 from consumers.adapters.logs import configure_logs
-from consumers.app import App, RoleName, named_roles
+from consumers.app import App, RoleName
 from consumers.domain.errors import PermanentError
+from consumers.process import named_roles
 from consumers.settings import Settings
 
 RULES = """
