@@ -77,7 +77,7 @@ def test_keys_lie_where_memory_would_put_them(backend: RealKafka) -> None:
     assert all(record.partition == partition_of(record.key or b"", 12) for record in reader.records)
 
 
-def test_an_open_transaction_is_no_end_and_is_not_passed(backend: RealKafka, kafka: str) -> None:
+def test_what_stands_in_an_open_transaction_is_before_the_end_and_not_passed(backend: RealKafka, kafka: str) -> None:
     topic = backend.topic()
     backend.write(topic, b"before")
     producer = Producer({"bootstrap.servers": kafka, "transactional.id": topic, "log_level": 2})
@@ -89,7 +89,7 @@ def test_an_open_transaction_is_no_end_and_is_not_passed(backend: RealKafka, kaf
     reader.until(lambda: bool(reader.ends))
     reader.source.commit(reader.ends)
     assert reader.ends == {Partition(topic, 0): 1}
-    assert offsets.end(topic) == {0: 1}
+    assert offsets.end(topic) == {0: 2}
     assert not offsets.passed(topic, topic, backend.now() + 60_000_000)
     producer.abort_transaction(20)
     reader.until(lambda: reader.ends[Partition(topic, 0)] == 3)
