@@ -19,8 +19,8 @@ HoldName = Annotated[str, typer.Argument(help="The hold's name, as `lapse hold l
 def customer(context: typer.Context, customer_id: Customer, as_json: AsJson = False) -> None:
     """Due dates of a customer and why, commands and holds."""
     app = app_of(context)
-    found = operations.customer(app.items(app.sink()), customer_id)
-    explained = operations.explained(found.item, read_policy(app.table))
+    found = operations.customer(app.table, customer_id)
+    explained = operations.explained(found, read_policy(app.table))
     if as_json:
         show_json(explained)
     else:
@@ -31,10 +31,9 @@ def customer(context: typer.Context, customer_id: Customer, as_json: AsJson = Fa
 def list_holds(context: typer.Context, customer_id: Customer, as_json: AsJson = False) -> None:
     """The holds that stand for a customer."""
     app = app_of(context)
-    found = operations.customer(app.items(app.sink()), customer_id)
+    found = operations.customer(app.table, customer_id)
     rows = [
-        {"hold": name, **hold._asdict(), "since": operations.when(hold.since)}
-        for name, hold in found.item.holds.items()
+        {"hold": name, **hold._asdict(), "since": operations.when(hold.since)} for name, hold in found.holds.items()
     ]
     show(rows, ("hold", "since", "code", "by", "reason"), title="holds", as_json=as_json)
 

@@ -12,7 +12,8 @@ from consumers.domain.policy import Policy, Purpose
 from consumers.domain.registers import counts
 from consumers.domain.retention import moment
 from consumers.domain.rows import Halt
-from consumers.items import Change, Items, Stored, races
+from consumers.item_record import from_bytes
+from consumers.items import Change, Items, races
 from consumers.ports import Clock, Stamp, Table
 from consumers.runtime.control import rewrite
 
@@ -21,12 +22,13 @@ class UnknownCustomerError(PermanentError):
     """Nothing is known of this customer: no event was folded, or all was forgotten."""
 
 
-def customer(items: Items, customer_id: str) -> Stored:
+def customer(table: Table, customer_id: str) -> Item:
     """The customer's item. UnknownCustomerError: there is none."""
-    found = items.read([customer_id])[customer_id]
-    if found.row is None:
+    key = rows.state_key(customer_id)
+    row = table.read([key]).get(key)
+    if row is None:
         raise UnknownCustomerError
-    return found
+    return from_bytes(row.body)
 
 
 def explained(item: Item, policy: Policy) -> dict[str, Any]:

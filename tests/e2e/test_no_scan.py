@@ -51,7 +51,7 @@ def ask_by_hand(lapse: Installation) -> str:
     assert status.status(app.table, app.offsets, app.names, app.clock)["customers"]["due"] == 2
     with closing(app.sink()) as sink:
         items = app.items(sink)
-        assert customers.customer(items, "a").row
+        assert customers.customer(app.table, "a").products
         return customers.add_hold(items, "held", "test", "a dispute", app.settings.policy(), app.clock)
 
 
