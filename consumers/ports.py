@@ -1,6 +1,6 @@
 """The protocols roles need from the world outside. Adapters and stores fulfil them; app.py joins the two."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from consumers.domain.index import IndexKeys
@@ -113,6 +113,16 @@ class TopicOffsets(Protocol):
         """
 
 
+class TopicReader(Protocol):
+    """Reads a topic from outside any group. Errors: TransientError, in which case the reading begins again."""
+
+    def read(self, topic: str, starts: Mapping[int, int] | None = None) -> Iterator[Record]:
+        """Every committed record from `starts` (the first ones where left out) to the end as it was at the first step.
+
+        Within a partition in the order of the log; partitions in any order.
+        """
+
+
 # ---- the table -------------------------------------------------------------------------------------------------------
 
 
@@ -183,6 +193,16 @@ class Store(Protocol):
     @property
     def rules_digest(self) -> str:
         """Hex SHA-256 of the rules in force."""
+
+    @property
+    def votes(self) -> bool:
+        """Whether the rules have a guard, so that this service is asked before anybody is anonymized."""
+
+    def guard(self, customer_ids: Sequence[str]) -> Mapping[str, str]:
+        """Who must not be anonymized now, with a code: `active`, or why the guard fails for this customer alone.
+
+        One statement for the batch; empty without a guard. Touches nothing.
+        """
 
     def preflight(self) -> list[Finding]:
         """Compare the rules with the live schema. Empty: safe to run. Touches nothing."""

@@ -9,12 +9,13 @@ from contextlib import ExitStack, closing
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # its re-exports are unmarked
 
-from consumers.adapters.kafka import KafkaConfig, KafkaOffsets, KafkaSink, KafkaSource
+from consumers.adapters.kafka import KafkaConfig, KafkaOffsets, KafkaReader, KafkaSink, KafkaSource
 from consumers.adapters.memory.broker import MemoryBroker
 from consumers.adapters.memory.offsets import MemoryOffsets
+from consumers.adapters.memory.reader import MemoryReader
 from consumers.adapters.memory.sink import MemorySink
 from consumers.adapters.memory.source import MemorySource
-from consumers.ports import Headers, Partition, Record, RecordSink, RecordSource, TopicOffsets
+from consumers.ports import Headers, Partition, Record, RecordSink, RecordSource, TopicOffsets, TopicReader
 
 SECONDS = 40.0
 
@@ -95,6 +96,9 @@ class Backend(ABC):
     def offsets(self) -> TopicOffsets: ...
 
     @abstractmethod
+    def topic_reader(self) -> TopicReader: ...
+
+    @abstractmethod
     def now(self) -> int: ...
 
     def reader(self, topic: str, group: str, starts: Mapping[Partition, int] | None = None) -> Reader:
@@ -141,6 +145,9 @@ class InMemory(Backend):
     def offsets(self) -> TopicOffsets:
         return MemoryOffsets(self.broker)
 
+    def topic_reader(self) -> TopicReader:
+        return MemoryReader(self.broker)
+
     def now(self) -> int:
         return self.clock.now()
 
@@ -186,6 +193,9 @@ class RealKafka(Backend):
 
     def offsets(self) -> TopicOffsets:
         return self._open.enter_context(closing(KafkaOffsets(self.config)))
+
+    def topic_reader(self) -> TopicReader:
+        return KafkaReader(self.config)
 
     def now(self) -> int:
         return time.time_ns() // 1000

@@ -3,6 +3,7 @@
 from consumers.adapters.kafka.config import KafkaConfig
 from consumers.adapters.kafka.groups import KafkaGroups, Moved
 from consumers.adapters.kafka.offsets import KafkaOffsets
+from consumers.adapters.kafka.reader import KafkaReader
 from consumers.adapters.kafka.sink import KafkaSink
 from consumers.adapters.kafka.source import KafkaSource
 from consumers.adapters.kafka.topics import Difference, KafkaTopics
@@ -12,6 +13,7 @@ __all__ = [
     "KafkaConfig",
     "KafkaGroups",
     "KafkaOffsets",
+    "KafkaReader",
     "KafkaSink",
     "KafkaSource",
     "KafkaTopics",

@@ -160,7 +160,7 @@ class KafkaSource:
         return first + self._consumer.consume(max_records - 1, _GATHER_SECONDS) if first and max_records > 1 else first
 
     def _polled(self, messages: Sequence[Message]) -> Polled:
-        records = [_record(message) for message in messages if message.error() is None]
+        records = [record_of(message) for message in messages if message.error() is None]
         ends = self._events(messages, records) if len(records) < len(messages) else {}
         assigned, revoked = self._assignment.news()
         return Polled(records, ends, assigned, revoked)
@@ -231,7 +231,8 @@ def _partition(message: Message) -> Partition:
     return Partition(message.topic() or "", message.partition() or 0)
 
 
-def _record(message: Message, new: type[Record] = Record) -> Record:
+def record_of(message: Message, new: type[Record] = Record) -> Record:
+    """A message without an error, as a record."""
     # Called for every record there is: positional, nothing looked up twice.
     return new(
         message.topic(),  # type: ignore[arg-type]  # never None on a message without an error, nor are the next two

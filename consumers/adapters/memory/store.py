@@ -24,6 +24,7 @@ class MemoryStore:
         rows_of_ledger: By command id.
         findings: What pre-flight answers.
         failing: Customers whose part fails for a reason of their data.
+        active: Customers the guard lists; None: the rules have no guard.
         away: While it is set, every call fails as if the database could not be reached.
     """
 
@@ -34,7 +35,18 @@ class MemoryStore:
         self.rows_of_ledger: dict[str, LedgerRow] = {}
         self.findings: list[Finding] = []
         self.failing: set[str] = set()
+        self.active: set[str] | None = None
         self.away = False
+
+    @property
+    def votes(self) -> bool:
+        """Whether there is a guard."""
+        return self.active is not None
+
+    def guard(self, customer_ids: Sequence[str]) -> Mapping[str, str]:
+        """The active ones among these customers."""
+        self._reach()
+        return {each: "active" for each in customer_ids if each in (self.active or ())}
 
     def preflight(self) -> list[Finding]:
         """The findings set."""
