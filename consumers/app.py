@@ -17,6 +17,7 @@ from consumers.anonymizer.carrying import Carrying
 from consumers.anonymizer.commit import Commits
 from consumers.anonymizer.consumer import Anonymizer
 from consumers.anonymizer.trail import Trail
+from consumers.anonymizer.voting import Voting
 from consumers.domain.errors import PermanentError
 from consumers.domain.names import Names
 from consumers.items import Items
@@ -176,6 +177,17 @@ class App:
             clock=self.clock,
             faults=self.faults,
         )
+        voting = Voting(
+            service,
+            items=items,
+            store=store,
+            sink=sink,
+            commands=self.names.commands,
+            trail=trail,
+            clock=self.clock,
+            metrics=self.metrics,
+            faults=self.faults,
+        )
         return Anonymizer(
             service,
             purpose,
@@ -184,6 +196,8 @@ class App:
             store=store,
             sink=sink,
             carrying=carrying,
+            voting=voting,
+            stamp=new_stamp,
             trail=trail,
             dead_letters=dead_letters,
             clock=self.clock,

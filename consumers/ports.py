@@ -1,7 +1,7 @@
 """The protocols roles need from the world outside. Adapters and stores fulfil them; app.py joins the two."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from consumers.domain.index import IndexKeys
 from consumers.domain.rows import Key
@@ -224,6 +224,13 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Release connections."""
+
+
+class ActiveProducts(Protocol):
+    """A central list of who has an active product, asked before anybody is claimed. Errors: TransientError (away)."""
+
+    def active(self, customer_ids: Sequence[str]) -> Mapping[str, Literal["active", "unknown"]]:
+        """Those of these customers who are active, or about whom the source cannot tell; nobody else."""
 
 
 # ---- the rest --------------------------------------------------------------------------------------------------------

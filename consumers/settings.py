@@ -93,6 +93,9 @@ class Settings(BaseSettings):
     services: Path = Path("services")
     lease_seconds: int = Field(6 * 3600, ge=1)
     claims_per_day: int = Field(10_000, ge=0)
+    claims_growth: int = Field(3, ge=1)
+    first_run_claims: int = Field(100, ge=1)
+    refusal_retry_seconds: int | None = Field(None, ge=0)
     barrier_seconds: float = Field(5.0, gt=0)
     batch: int = Field(500, ge=1, le=10_000)
     cache_items: int = Field(50_000, ge=0)
@@ -122,6 +125,9 @@ class Settings(BaseSettings):
             always=frozenset(self.always),
             lease=self.lease_seconds * 1_000_000,
             cap=self.claims_per_day,
+            growth=self.claims_growth,
+            first_run=self.first_run_claims,
+            retry=None if self.refusal_retry_seconds is None else self.refusal_retry_seconds * 1_000_000,
         )
 
 

@@ -6,15 +6,18 @@ from consumers.anonymizer.commit import Commits, Outcome, Ruling
 from consumers.anonymizer.purpose import purpose_in_force
 from consumers.anonymizer.reading import Order
 from consumers.anonymizer.trail import Answer, Trail
+from consumers.domain.item import GIVEN_UP
 from consumers.domain.work import Carried, Task
 from consumers.ports import Clock, FaultPoints, Record, Store, Table
 from consumers.runtime.barrier import Barrier
 from consumers.runtime.control import Control
 from consumers.runtime.deadletters import DeadLetters
 
+REFUSED_LATE = "REFUSED_LATE"
+
 
 class Carrying:
-    """Steps 0, 2, 4, 5 and 7 for one service."""
+    """Steps 0, 2, 3, 4, 5 and 7 for one service."""
 
     def __init__(
         self,
@@ -43,18 +46,26 @@ class Carrying:
         # read behind the barrier: a retention made longer meanwhile counts
         control = Control.read(self._table)
         purpose = purpose_in_force(control, self._purpose, self._service)
+        objections = self._store.guard([each.customer_id for each in orders if each.command_id not in carried_out])
         rulings = self._commits.rule(
-            list(orders), purpose, control.policy, carried_out=carried_out.keys(), halted=control.halted
+            list(orders),
+            purpose,
+            control.policy,
+            carried_out=carried_out.keys(),
+            halted=control.halted,
+            objecting=objections.keys(),
         )
         self._faults.reach("anonymizer.after_commit")
-        done = self._change([each for each in rulings if each.verdict.step != "SUPERSEDED"], carried_out.keys())
+        done = self._change([each for each in rulings if each.go], carried_out.keys())
+        done |= {each.order: _too_late(each.order, objections) for each in rulings if each.verdict.step == REFUSED_LATE}
         self._faults.reach("anonymizer.after_database")
-        self._commits.record([Outcome(order, _outcome(carried)) for order, carried in done.items()], control.policy)
+        outcomes = [Outcome(order, _outcome(carried), carried.deferred_until) for order, carried in done.items()]
+        self._commits.record(outcomes, control.policy)
         for ruling in rulings:
-            self._answer(ruling, done.get(ruling.order), started)
+            self._answer(ruling, done.get(ruling.order), objections, started)
         for order, carried in done.items():
-            if carried.outcome == "FAILED":
-                self._dead_letters.send(orders[order], carried.error_code or "failed")
+            if carried.outcome in GIVEN_UP:
+                self._dead_letters.send(orders[order], _code(carried))
 
     def _change(self, rulings: Sequence[Ruling], carried_out: Collection[str]) -> dict[Order, Carried]:
         """Change the database for what its ledger does not have; what it has is never touched again."""
@@ -65,19 +76,31 @@ class Carrying:
         answers = self._store.anonymize([_task(each) for each in new]) if new else ()
         return done | {each.order: carried for each, carried in zip(new, answers, strict=True)}
 
-    def _answer(self, ruling: Ruling, carried: Carried | None, started: int) -> None:
+    def _answer(self, ruling: Ruling, carried: Carried | None, objections: Mapping[str, str], started: int) -> None:
         row = ruling.stored.row
+        refused = ruling.verdict.step == "REFUSED"
         self._trail.send(
             Answer(
                 ruling.order,
-                carried.outcome if carried else "SUPERSEDED",
+                carried.outcome if carried else "REFUSED" if refused else "SUPERSEDED",
                 carried.rows if carried else {},
                 started,
                 table_version=row.version if row else None,
                 committed_at=ruling.command.committed_at if carried else None,
-                error_code=carried.error_code if carried else None,
+                error_code=carried.error_code if carried else objections.get(ruling.order.customer_id),
+                deferred_until=carried.deferred_until if carried else None,
             )
         )
+
+
+def _too_late(order: Order, objections: Mapping[str, str]) -> Carried:
+    """The guard objects to what is committed already: nothing is touched, a person is paged."""
+    return Carried(REFUSED_LATE, {}, objections[order.customer_id])
+
+
+def _code(carried: Carried) -> str:
+    """Why a dead letter is one: a late refusal by that name, a failure by the database's own code."""
+    return "refused_late" if carried.outcome == REFUSED_LATE else carried.error_code or "failed"
 
 
 def _outcome(carried: Carried) -> str:

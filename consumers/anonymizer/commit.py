@@ -23,8 +23,13 @@ class Ruling(NamedTuple):
     def command(self) -> Command:
         """The committed command; only of an order that may be carried out."""
         command = self.stored.item.of(self.order.purpose).command
-        assert command is not None, "a ruling other than SUPERSEDED has a command"
+        assert command is not None, "what may be carried out has a command"
         return command
+
+    @property
+    def go(self) -> bool:
+        """Whether the database may be changed."""
+        return self.verdict.step in {"COMMIT", "REPLAY", "GO_ON"}
 
 
 class Outcome(NamedTuple):
@@ -32,6 +37,7 @@ class Outcome(NamedTuple):
 
     order: Order
     outcome: str
+    deferred_until: int | None = None
 
 
 class Commits:
@@ -49,6 +55,7 @@ class Commits:
         *,
         carried_out: Collection[str],
         halted: bool,
+        objecting: Collection[str] = (),
     ) -> list[Ruling]:
         """Rule on each order; commits and replays are written and acknowledged on lapse.state when this returns."""
         rulings: dict[str, Ruling] = {}
@@ -56,7 +63,7 @@ class Commits:
         items = self._items.read(open_orders)
         for _ in races():
             judged = [
-                self._judge(open_orders[customer], stored, purpose, policy, carried_out, halted=halted)
+                self._judge(open_orders[customer], stored, purpose, policy, carried_out, objecting, halted=halted)
                 for customer, stored in items.items()
             ]
             items = self._settle(judged, policy, rulings)
@@ -72,6 +79,7 @@ class Commits:
         purpose: Purpose,
         policy: Policy,
         carried_out: Collection[str],
+        objecting: Collection[str],
         *,
         halted: bool,
     ) -> Ruling:
@@ -84,12 +92,14 @@ class Commits:
             self._clock.now(),
             carried_out=order.command_id in carried_out,
             halted=halted,
+            attempt=order.attempt,
+            objects=order.customer_id in objecting,
         )
         return Ruling(order, verdict, stored)
 
     def _settle(self, judged: Sequence[Ruling], policy: Policy, rulings: dict[str, Ruling]) -> dict[str, Stored]:
         """Write what must be written first; the items to rule on again."""
-        to_write = [each for each in judged if each.verdict.step in {"COMMIT", "REPLAY"}]
+        to_write = [each for each in judged if each.verdict.step in {"COMMIT", "REPLAY", "REFUSED"}]
         results = self._items.write([Change(each.stored, each.verdict.item) for each in to_write], policy)
         again = {stored.item.customer_id: stored for stored, done in results if not done}
         self._count(len(results), len(again))
@@ -111,8 +121,8 @@ class Commits:
         for _ in races():
             changes, now = [], self._clock.now()
             for customer, stored in items.items():
-                order, outcome = owed[customer]
-                after = record_outcome(stored.item, order.purpose, order.command_id, self._service, outcome, now)
+                order, outcome, until = owed[customer]
+                after = record_outcome(stored.item, order.purpose, order.command_id, self._service, outcome, now, until)
                 if after is not None:
                     changes.append(Change(stored, after))
             results = self._items.write(changes, policy)

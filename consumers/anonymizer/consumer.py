@@ -1,7 +1,7 @@
 """The anonymizer's handler, step by step as a batch of commands goes through it.
 
-0. ledger  1. mode and pre-flight  2. barrier  4. commit point or replay  5. database  7. outcome, trail, offsets.
-Steps 3, the guard, and 6, verification, are not there yet: rules that need them are refused.
+0. ledger  1. mode and pre-flight  2. barrier  3. guard  4. commit point or replay  5. database  7. outcome, trail,
+offsets. Step 6, verification, is not there yet. Questions for a vote go before orders: they are short, and others wait.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,11 +12,12 @@ from consumers.anonymizer.carrying import Carrying
 from consumers.anonymizer.purpose import purpose_in_force
 from consumers.anonymizer.reading import Order, read_command
 from consumers.anonymizer.trail import Answer, Trail
+from consumers.anonymizer.voting import Voting
 from consumers.domain.errors import InvalidRecordError, TransientError
 from consumers.domain.item import Item, outstanding
 from consumers.items import Items
-from consumers.ports import Clock, FaultPoints, Partition, Polled, Record, RecordSink, Store, Table
-from consumers.runtime.control import Control
+from consumers.ports import Clock, FaultPoints, Partition, Polled, Record, RecordSink, Stamp, Store, Table
+from consumers.runtime.control import Control, announce_guard
 from consumers.runtime.deadletters import DeadLetters
 from consumers.runtime.records import next_offsets, position_of
 
@@ -45,21 +46,24 @@ class Anonymizer:
         store: Store,
         sink: RecordSink,
         carrying: Carrying,
+        voting: Voting,
         trail: Trail,
         dead_letters: DeadLetters,
         clock: Clock,
         faults: FaultPoints,
+        stamp: Stamp,
     ) -> None:
         self._service, self._purpose = service, purpose
         self._table, self._items, self._store, self._sink = table, items, store, sink
-        self._carrying, self._trail, self._dead_letters = carrying, trail, dead_letters
-        self._clock, self._faults = clock, faults
+        self._carrying, self._voting, self._trail, self._dead_letters = carrying, voting, trail, dead_letters
+        self._clock, self._faults, self._stamp = clock, faults, stamp
         self._preflight_at = 0
 
     def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
         """Check policy and rules, then start where the group left off."""
         purpose_in_force(Control.read(self._table, [self._service]), self._purpose, self._service)
         self._preflight()
+        announce_guard(self._table, self._service, self._clock.now(), self._stamp, guard=self._store.votes)
         return dict.fromkeys(partitions)
 
     def idle(self) -> None:
@@ -68,15 +72,16 @@ class Anonymizer:
     def handle(self, polled: Polled) -> Mapping[Partition, int]:
         """Carry out a batch; the offsets to commit."""
         records = self._read(polled.records)
-        for wave in _waves(list(records)):
-            self._carry_out({order: records[order] for order in wave})
+        for asks in (True, False):
+            for wave in _waves([order for order in records if order.asks is asks]):
+                self._carry_out({order: records[order] for order in wave})
         self._sink.flush()
         if polled.records:
             self._faults.reach("anonymizer.before_offset")
         return next_offsets(polled)
 
     def _read(self, records: Sequence[Record]) -> dict[Order, Record]:
-        orders: dict[str, tuple[Order, Record]] = {}
+        orders: dict[tuple[str, bool], tuple[Order, Record]] = {}
         for record in records:
             try:
                 order = read_command(record, self._service, self._purpose)
@@ -85,7 +90,9 @@ class Anonymizer:
                 log.warning("dead_letter", position=position_of(record), code=error.code)
             else:
                 if order:
-                    orders[order.command_id] = order, record
+                    key = order.command_id, order.asks
+                    if key not in orders or orders[key][0].attempt <= order.attempt:
+                        orders[key] = order, record
         return dict(orders.values())
 
     def _carry_out(self, orders: Mapping[Order, Record]) -> None:
@@ -94,12 +101,15 @@ class Anonymizer:
         mode = control.modes.get(self._service, "dry_run")
         if mode == "live":
             self._preflight()
-            self._carrying.carry_out(orders)
+            if next(iter(orders)).asks:
+                self._voting.vote(list(orders), control)
+            else:
+                self._carrying.carry_out(orders)
             return
         if mode == "stopped" or self._owes(orders):
             raise ServiceStoppedError
         self._preflight()
-        self._rehearse(list(orders))
+        self._rehearse([order for order in orders if not order.asks])
 
     def _preflight(self) -> None:
         if self._clock.now() - self._preflight_at < PREFLIGHT_MICROS:

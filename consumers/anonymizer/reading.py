@@ -12,7 +12,7 @@ COMMANDS = frozenset({ANONYMIZE, CHECK})
 
 
 class Order(NamedTuple):
-    """A command for this service, and where it stood."""
+    """A command for this service, and where it stood. `asks`: for its vote, not yet for more."""
 
     command_id: str
     attempt: int
@@ -21,17 +21,15 @@ class Order(NamedTuple):
     partition: int
     offset: int
     traceparent: str | None
+    asks: bool = False
 
 
 def read_command(record: Record, service: str, purpose: str) -> Order | None:
-    """The order in a record, None where it is not for this service. InvalidRecordError: it is no command.
-
-    A CheckCustomer asks services with a guard; this one has none.
-    """
+    """The order in a record, None where it is not for this service. InvalidRecordError: it is no command."""
     name, fields = decode(record.value, COMMANDS)
     if record.key != fields["customer_id"].encode():
         raise InvalidRecordError("key_mismatch")
-    if name == CHECK or fields["purpose"] != purpose or fields["only_service"] not in {None, service}:
+    if fields["purpose"] != purpose or fields.get("only_service") not in {None, service}:
         return None
     return Order(
         fields["command_id"],
@@ -41,4 +39,5 @@ def read_command(record: Record, service: str, purpose: str) -> Order | None:
         record.partition,
         record.offset,
         trace_of(record.headers),
+        asks=name == CHECK,
     )

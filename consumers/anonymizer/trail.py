@@ -19,6 +19,7 @@ class Answer(NamedTuple):
     table_version: int | None = None
     committed_at: int | None = None
     error_code: str | None = None
+    deferred_until: int | None = None
 
 
 class Trail:
@@ -48,6 +49,7 @@ class Trail:
             "committed_at": answer.committed_at,
             "started_at": answer.started_at,
             "finished_at": self._clock.now(),
+            "deferred_until": answer.deferred_until,
             "error_code": answer.error_code,
         }
         self._sink.send(self._topic, order.customer_id.encode(), encode("AnonymizationResult", fields))

@@ -8,16 +8,29 @@ from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from consumers.domain.due import command_id, counted, is_due
-from consumers.domain.item import FINISHED, GIVEN_UP, Command, Item, Last, PurposeState, outstanding, unanswered
+from consumers.domain.item import (
+    AWAITED,
+    FINISHED,
+    GIVEN_UP,
+    Command,
+    Item,
+    Last,
+    PurposeState,
+    outstanding,
+    owing,
+    unanswered,
+)
 from consumers.domain.policy import Mode, Policy, Purpose, armed, live
 from consumers.domain.registers import spend
+from consumers.domain.votes import agreed, refused, retry_at
 
 
 class Sent(NamedTuple):
-    """A command to be sent, to all its services or (a copy) to those that owe an answer."""
+    """A command to be sent, to all its services or (a copy) to those that owe an answer. ASKED: as a question."""
 
     purpose: str
     command: Command
+    only_service: str | None = None
 
 
 class Decided(NamedTuple):
@@ -43,18 +56,60 @@ def ripe(item: Item, policy: Policy, at: int) -> list[Purpose]:
     ]
 
 
-def claim(item: Item, policy: Policy, modes: Mapping[str, Mode], as_of: int, now: int) -> Decided:
-    """Claim a customer for all purposes that are due for `as_of` and now."""
+def claim(
+    item: Item, policy: Policy, modes: Mapping[str, Mode], as_of: int, now: int, *, voters: Collection[str] = ()
+) -> Decided:
+    """Claim a customer for all purposes that are due for `as_of` and now. `voters` are asked before anybody commits."""
     sent = []
     for purpose in claimable(item, policy, modes, min(as_of, now)):
-        command = _attempt(item, purpose, policy, modes, now)
+        command = _attempt(item, purpose, policy, modes, voters, now)
         item = item.having(purpose.name, _carrying(item, purpose.name, command))
         sent.append(Sent(purpose.name, command))
     return Decided(item, tuple(sent))
 
 
+def put_off(item: Item, policy: Policy, modes: Mapping[str, Mode], at: int, now: int) -> Item:
+    """The item not to be claimed before its next retry: the central check found it active, or could not tell."""
+    for purpose in claimable(item, policy, modes, at):
+        state = item.of(purpose.name)._replace(retry_at=retry_at(purpose, policy, now))
+        item = item.having(purpose.name, state)
+    return item
+
+
+def resume_deferred(item: Item, policy: Policy, now: int) -> Decided:
+    """Take the last command up again for the services whose own date has come; whatever was postponed meanwhile.
+
+    A date that no service of the last command waits for is dropped.
+    """
+    decided = Decided(item)
+    for name, state in item.purposes.items():
+        ripe_now = [service for service, at in state.deferred.items() if at <= now]
+        if state.command or not ripe_now:
+            continue
+        waiting = [each for each in ripe_now if state.last and state.last.outcomes.get(each) == "DEFERRED"]
+        left = {service: at for service, at in state.deferred.items() if service not in ripe_now}
+        again = state._replace(deferred=left, command=_taken_up(state, waiting, policy, now))
+        sent = (Sent(name, again.command),) if again.command else ()
+        decided = Decided(decided.item.having(name, again), decided.sent + sent)
+    return decided
+
+
+def _taken_up(state: PurposeState, services: Collection[str], policy: Policy, now: int) -> Command | None:
+    if not services or state.last is None:
+        return None
+    command = _as_command(state, state.last, now + policy.lease)
+    outcomes = {service: outcome for service, outcome in command.outcomes.items() if service not in services}
+    return command._replace(outcomes=outcomes, sent_at=now)
+
+
 def serve_leases(
-    item: Item, policy: Policy, modes: Mapping[str, Mode], past_the_copy: Collection[str], now: int
+    item: Item,
+    policy: Policy,
+    modes: Mapping[str, Mode],
+    past_the_copy: Collection[str],
+    now: int,
+    *,
+    voters: Collection[str] = (),
 ) -> Decided:
     """Judge every command whose lease is over.
 
@@ -65,17 +120,24 @@ def serve_leases(
     for name, state in item.purposes.items():
         command = state.command
         if command and command.lease_until <= now and unanswered(command):
-            served = _serve(decided.item, name, command, policy, modes, set(past_the_copy), now)
+            served = _serve(decided.item, name, command, policy, modes, voters, set(past_the_copy), now)
             decided = Decided(served.item, decided.sent + served.sent)
     return decided
 
 
 def _serve(
-    item: Item, name: str, command: Command, policy: Policy, modes: Mapping[str, Mode], past: set[str], now: int
+    item: Item,
+    name: str,
+    command: Command,
+    policy: Policy,
+    modes: Mapping[str, Mode],
+    voters: Collection[str],
+    past: set[str],
+    now: int,
 ) -> Decided:
     state = item.of(name)
     extended = command._replace(lease_until=now + policy.lease)
-    if not past.issuperset(unanswered(command)):
+    if not past.issuperset(owing(command)):
         return Decided(item.having(name, state._replace(command=extended)))
     if command.phase == "COMMITTED":
         again = extended._replace(sent_at=now)
@@ -83,19 +145,24 @@ def _serve(
     purpose = policy.purposes.get(name)
     if purpose is None or not live(purpose, modes) or not is_due(item, purpose, policy, now):
         return Decided(item.having(name, state._replace(command=None)))
-    anew = _attempt(item, purpose, policy, modes, now)
+    anew = _attempt(item, purpose, policy, modes, voters, now)
     return Decided(item.having(name, _carrying(item, name, anew)), (Sent(name, anew),))
 
 
-def _attempt(item: Item, purpose: Purpose, policy: Policy, modes: Mapping[str, Mode], now: int) -> Command:
+def _attempt(
+    item: Item, purpose: Purpose, policy: Policy, modes: Mapping[str, Mode], voters: Collection[str], now: int
+) -> Command:
     """A command as claimed now. Attempts carry the time, so that one from before a rebuild is never met again."""
+    services = live(purpose, modes)
+    votes = {service: AWAITED for service in services if service in voters}
     return Command(
         id=command_id(item, purpose, policy),
         attempt=max(item.of(purpose.name).attempt + 1, now // 1_000_000),
-        phase="ISSUED",
-        services=live(purpose, modes),
+        phase="ASKED" if votes else "ISSUED",
+        services=services,
         sent_at=now,
         lease_until=now + policy.lease,
+        votes=votes,
     )
 
 
@@ -107,10 +174,12 @@ class Verdict(NamedTuple):
     """What an anonymizer may do with a command for one service.
 
     COMMIT and REPLAY: write `item` first, then act. GO_ON: somebody committed already; publish the item, then act.
-    SUPERSEDED: nothing is touched; an answer to one message, never an outcome of the command.
+    REFUSED: the guard objects before the commit; write `item`, which withdraws the command. REFUSED_LATE: it objects
+    after the commit; an outcome. SUPERSEDED: an answer to one message, never an outcome of the command. With the last
+    three nothing is touched.
     """
 
-    step: Literal["COMMIT", "REPLAY", "GO_ON", "SUPERSEDED"]
+    step: Literal["COMMIT", "REPLAY", "GO_ON", "REFUSED", "REFUSED_LATE", "SUPERSEDED"]
     item: Item
 
 
@@ -124,23 +193,38 @@ def judge(
     *,
     carried_out: bool,
     halted: bool,
+    attempt: int | None = None,
+    objects: bool = False,
 ) -> Verdict:
     """Decide whether a service may carry out the command named in a message, by the item alone.
 
     `carried_out`: this service's ledger has the command. It stops a replay, but never skips the commit point.
+    `attempt` is the message's; `objects`: this service's guard lists the customer.
     """
     state = item.of(purpose.name)
     command = state.command if state.command and state.command.id == message else None
     if command and command.phase == "COMMITTED" and service in outstanding(command):
-        return Verdict("GO_ON", item)
+        return Verdict("REFUSED_LATE" if objects else "GO_ON", item)
+    if objects:
+        withdrawn = refused(item, purpose, message, attempt, policy, now)
+        return Verdict("SUPERSEDED", item) if withdrawn is None else Verdict("REFUSED", withdrawn)
     if item.holds or halted:
         return Verdict("SUPERSEDED", item)
-    if command and command.phase == "ISSUED" and service in command.services and is_due(item, purpose, policy, now):
+    if command and _may_commit(item, purpose, command, service, policy, now):
         return Verdict("COMMIT", _committed(item, purpose, command, policy, now))
     reopened = _reopened(state, message, service, now + policy.lease)
     if reopened and not carried_out and not counted(item, purpose, policy):
         return Verdict("REPLAY", item.having(purpose.name, state._replace(command=reopened)))
     return Verdict("SUPERSEDED", item)
+
+
+def _may_commit(item: Item, purpose: Purpose, command: Command, service: str, policy: Policy, now: int) -> bool:
+    return (
+        command.phase == "ISSUED"
+        and service in command.services
+        and agreed(command, now - policy.lease)
+        and is_due(item, purpose, policy, now)
+    )
 
 
 def _committed(item: Item, purpose: Purpose, command: Command, policy: Policy, now: int) -> Item:
@@ -157,16 +241,7 @@ def _reopened(state: PurposeState, message: str, service: str, lease_until: int)
     """The command of `message` with this service outstanding again, where it is committed or was the last one."""
     command, last = state.command, state.last
     if command is None and last is not None and last.id == message:
-        command = Command(
-            id=last.id,
-            attempt=state.attempt,
-            phase="COMMITTED",
-            services=last.services,
-            sent_at=last.committed_at,
-            lease_until=lease_until,
-            outcomes=last.outcomes,
-            committed_at=last.committed_at,
-        )
+        command = _as_command(state, last, lease_until)
     if command is None or command.id != message or command.phase != "COMMITTED":
         return None
     services = command.services if service in command.services else (*command.services, service)
@@ -174,10 +249,27 @@ def _reopened(state: PurposeState, message: str, service: str, lease_until: int)
     return command._replace(services=services, outcomes=outcomes, lease_until=lease_until)
 
 
-def record_outcome(item: Item, purpose: str, message: str, service: str, outcome: str, now: int) -> Item | None:
+def _as_command(state: PurposeState, last: Last, lease_until: int) -> Command:
+    """The last command as it was before its last outcome."""
+    return Command(
+        id=last.id,
+        attempt=state.attempt,
+        phase="COMMITTED",
+        services=last.services,
+        sent_at=last.committed_at,
+        lease_until=lease_until,
+        outcomes=last.outcomes,
+        committed_at=last.committed_at,
+    )
+
+
+def record_outcome(
+    item: Item, purpose: str, message: str, service: str, outcome: str, now: int, deferred_until: int | None = None
+) -> Item | None:
     """The item with a service's outcome, completed when it was the last one; None where none is owed.
 
-    SUPERSEDED, LATE and the like answer one message; they are no outcome of a command.
+    SUPERSEDED, LATE and the like answer one message; they are no outcome of a command. A DEFERRED service waits for
+    its own date, `deferred_until`.
     """
     state = item.of(purpose)
     command = state.command
@@ -186,8 +278,24 @@ def record_outcome(item: Item, purpose: str, message: str, service: str, outcome
     if service not in outstanding(command) or outcome not in FINISHED | GIVEN_UP:
         return None
     command = command._replace(outcomes={**command.outcomes, service: outcome})
+    if outcome == "DEFERRED" and deferred_until is not None:
+        state = state._replace(deferred={**state.deferred, service: deferred_until})
     if outstanding(command):
         return item.having(purpose, state._replace(command=command))
     assert command.committed_at is not None, "a committed command has a time"
     last = Last(command.id, command.services, command.outcomes, command.committed_at, now)
     return item.having(purpose, state._replace(command=None, retry_at=None, last=last))
+
+
+def abandon(item: Item, purpose: str, command_id: str, service: str, now: int) -> Item | None:
+    """The item with a service released from a command by a person; None where it owes none.
+
+    After the commit an outcome like any other. Before it the whole command is withdrawn: the next tick claims anew.
+    """
+    state = item.of(purpose)
+    command = state.command
+    if command is None or command.id != command_id or service not in outstanding(command):
+        return None
+    if command.phase == "COMMITTED":
+        return record_outcome(item, purpose, command_id, service, "ABANDONED", now)
+    return item.having(purpose, state._replace(command=None))

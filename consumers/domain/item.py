@@ -17,14 +17,20 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Vote(NamedTuple):
-    """What a service with a guard answered, and when its query ran."""
+    """What a service with a guard answered, and when its query ran; UNKNOWN until it has."""
 
-    vote: str
+    vote: Literal["UNKNOWN", "AGREED", "REFUSED"]
     at: int
 
 
+AWAITED = Vote("UNKNOWN", 0)
+
+
 class Command(NamedTuple):
-    """A command in flight. ASKED: services vote; ISSUED: may commit; COMMITTED: is carried out everywhere."""
+    """A command in flight. ASKED: services vote; ISSUED: may commit; COMMITTED: is carried out everywhere.
+
+    `votes` names every service that is asked, from the claim on.
+    """
 
     id: str
     attempt: int
@@ -103,3 +109,10 @@ def outstanding(command: Command) -> tuple[str, ...]:
 def unanswered(command: Command) -> tuple[str, ...]:
     """The services of a command that have no outcome at all."""
     return tuple(service for service in command.services if service not in command.outcomes)
+
+
+def owing(command: Command) -> tuple[str, ...]:
+    """The services whose next answer the command waits for: a vote while it is ASKED, an outcome from then on."""
+    if command.phase == "ASKED":
+        return tuple(service for service, vote in command.votes.items() if vote.vote == "UNKNOWN")
+    return unanswered(command)

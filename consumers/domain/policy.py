@@ -23,13 +23,20 @@ class Policy(NamedTuple):
     """What every role decides by; times in microseconds.
 
     `always` are kinds that count for every purpose, beside `legal-hold`. `log_retention` is how long events and
-    commands stay in their topics, the longer of both. `cap`: customers claimed per rolling day.
+    commands stay in their topics, the longer of both.
+
+    Caps are in customers: `cap` per rolling day; `growth`, as a multiple of the mean per day, from the eighth day on;
+    `first_run` in the first tick a service is live. `retry`: how long after a refusal a customer is claimed again;
+    None: at the next local midnight.
     """
 
     purposes: Mapping[str, Purpose]
     always: frozenset[str] = frozenset()
     lease: int = 6 * 3600 * 1_000_000
     cap: int = 10_000
+    growth: int = 3
+    first_run: int = 100
+    retry: int | None = None
     log_retention: int = 400 * 24 * 3600 * 1_000_000
 
     def lists(self, purpose: Purpose, product: str) -> bool:

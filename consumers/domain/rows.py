@@ -55,11 +55,18 @@ class Position(NamedTuple):
 
 
 class ModeRow(NamedTuple):
-    """A service's mode, or the global one, with who set it (microseconds)."""
+    """A service's mode, or the global one, with who set it when (microseconds) and why.
+
+    `guard`: whether the service votes, as its anonymizer or its rules file said; None: nobody has yet, so it is asked.
+    `proven`: a tick has claimed for it since it went live, so that its first run is over.
+    """
 
     mode: Mode
     by: str
     at: int
+    reason: str | None = None
+    guard: bool | None = None
+    proven: bool = False
 
 
 class Halt(NamedTuple):

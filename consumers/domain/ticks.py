@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from consumers.domain.errors import PermanentError
 from consumers.domain.policy import Policy
 
 DAY = 24 * 3600 * 1_000_000
-HISTORY_KEPT = 9 * DAY
+HISTORY_KEPT = 35 * DAY
+KNOWN_SINCE = 7 * DAY  # a mean of fewer days says little
 State = Literal["DRY_RUN", "GOING", "HALTED", "APPROVED", "ENDED"]
 
 
@@ -55,15 +56,44 @@ History = Mapping[str, Used]
 
 
 def allowance(history: History, policy: Policy, tick_id: str, now: int) -> int:
-    """What the absolute cap leaves for a tick: less what others reserved, or used and ended in the last 24 hours."""
+    """What the caps leave for a tick: less what others reserved, or used and ended in the last 24 hours."""
     others = [used for tick, used in history.items() if tick != tick_id]
-    return max(policy.cap - sum(used.customers for used in others if used.going or used.at > now - DAY), 0)
+    spent = sum(used.customers for used in others if used.going or used.at > now - DAY)
+    return max(min(policy.cap, relative_cap(others, policy, now)) - spent, 0)
 
 
-def plan(tick_id: str, as_of: int, requested_by: str, report: Report, now: int, *, dry_run: bool) -> Plan:
-    """Decide once what a tick may do: more due than the caps leave means halted before anyone is touched."""
+def relative_cap(others: Collection[Used], policy: Policy, now: int) -> int:
+    """From the eighth day on: `growth` times the mean per day, for each day since the last complete tick.
+
+    So two days without a tick leave room for what came due in them. Never below what a first run may claim, or an
+    installation that had nothing due for a week could never claim again.
+    """
+    ended = [used for used in others if not used.going]
+    first = min((used.at for used in ended), default=now)
+    if now - first < KNOWN_SINCE:
+        return policy.cap
+    mean = sum(used.customers for used in ended) / ((now - first) / DAY)
+    days = max((now - max(used.at for used in ended)) / DAY, 1.0)
+    return max(int(policy.growth * mean * days), policy.first_run)
+
+
+def plan(
+    tick_id: str,
+    as_of: int,
+    requested_by: str,
+    report: Report,
+    now: int,
+    *,
+    dry_run: bool,
+    first_run: int | None = None,
+) -> Plan:
+    """Decide once what a tick may do: more due than the caps leave means halted before anyone is touched.
+
+    `first_run` bounds the budget while a live service has never been claimed for: the rest waits for the next tick.
+    """
     state: State = "DRY_RUN" if dry_run else ("HALTED" if report.due > report.allowance else "GOING")
     budget = report.allowance if state == "GOING" else 0
+    budget = budget if first_run is None else min(budget, first_run)
     return Plan(tick_id, as_of, requested_by, now, state, report, budget)
 
 

@@ -29,12 +29,14 @@ class Carried(NamedTuple):
 
     `outcome` is DONE (rows changed), NOTHING_FOUND (no row of this customer that is not flagged already), ALREADY_DONE
     (ledger row there before, nothing touched), LATE (ledger row there before, unflagged rows beside it, nothing
-    touched) or FAILED (`error_code` says why; the customer's part was rolled back).
+    touched), DEFERRED (locked until `deferred_until`) or FAILED (`error_code` says why; the customer's part was rolled
+    back).
     """
 
     outcome: str
     rows: Mapping[str, int]
     error_code: str | None = None
+    deferred_until: int | None = None
 
 
 class Finding(NamedTuple):

@@ -40,8 +40,21 @@ def service_modes(table: Table) -> list[ServiceMode]:
     return listed
 
 
-def set_mode(table: Table, service: str, mode: Mode, by: str, clock: Clock, stamp: Stamp) -> ServiceMode:
-    """Set a service's mode. A second call changes nothing but who and when.
+def set_mode(
+    table: Table,
+    service: str,
+    mode: Mode,
+    by: str,
+    clock: Clock,
+    stamp: Stamp,
+    *,
+    reason: str | None = None,
+    guard: bool | None = None,
+) -> ServiceMode:
+    """Set a service's mode. A second call changes nothing but who, when and why.
+
+    `guard`: whether its rules have one, where the caller knows. A service that goes back to dry run has its next live
+    run capped as its first.
 
     Raises:
         PermanentError: The policy has no such service, or a live one would leave while commands are in flight.
@@ -54,9 +67,15 @@ def set_mode(table: Table, service: str, mode: Mode, by: str, clock: Clock, stam
     row = table.read([key]).get(key)
     if mode == "dry_run" and row and rows.mode(row.body).mode != "dry_run":
         _refuse_in_flight(table, service)
-    new = ModeRow(mode, by, clock.now())
-    rewrite(table, key, stamp, lambda _: rows.to_json(new))
-    return ServiceMode(service, purpose.name, mode, by, new.at)
+    at = clock.now()
+
+    def written(body: bytes | None) -> bytes:
+        before = rows.mode(body) if body else ModeRow(mode, by, at)
+        new = ModeRow(mode, by, at, reason, before.guard if guard is None else guard, before.proven)
+        return rows.to_json(new._replace(proven=new.proven and mode != "dry_run"))
+
+    rewrite(table, key, stamp, written)
+    return ServiceMode(service, purpose.name, mode, by, at)
 
 
 def _refuse_in_flight(table: Table, service: str) -> None:

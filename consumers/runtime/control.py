@@ -6,7 +6,7 @@ from typing import NamedTuple
 from consumers.domain import rows
 from consumers.domain.errors import PermanentError, TransientError
 from consumers.domain.policy import Mode, Policy
-from consumers.domain.rows import Key
+from consumers.domain.rows import Key, ModeRow
 from consumers.ports import Row, Stamp, Table, Write
 
 
@@ -15,11 +15,17 @@ class NoPolicyError(PermanentError):
 
 
 class Control(NamedTuple):
-    """Policy, modes and halt as one strong read saw them."""
+    """Policy, modes and halt as one strong read saw them.
+
+    `voters` are asked before anybody commits: services that have not said they have no guard. `unproven` are live
+    services no tick has claimed for yet.
+    """
 
     policy: Policy
     modes: Mapping[str, Mode]
     halted: bool
+    voters: frozenset[str] = frozenset()
+    unproven: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, table: Table, services: Collection[str] = ()) -> "Control":
@@ -32,8 +38,14 @@ class Control(NamedTuple):
         named = {service for purpose in policy.purposes.values() for service in purpose.services} | set(services)
         keys = {rows.mode_key(service): service for service in named}
         found = table.read([*keys, rows.ALL_MODE, rows.ALL_HALT])
-        modes = {service: rows.mode(found[key].body).mode for key, service in keys.items() if key in found}
-        return cls(policy, modes, halted(found.get(rows.ALL_MODE), found.get(rows.ALL_HALT)))
+        set_to = {service: rows.mode(found[key].body) for key, service in keys.items() if key in found}
+        return cls(
+            policy,
+            {service: row.mode for service, row in set_to.items()},
+            halted(found.get(rows.ALL_MODE), found.get(rows.ALL_HALT)),
+            frozenset(service for service, row in set_to.items() if row.guard is not False),
+            frozenset(service for service, row in set_to.items() if row.mode == "live" and not row.proven),
+        )
 
 
 def read_policy(table: Table) -> Policy:
@@ -48,6 +60,16 @@ def halted(mode: Row | None, halt: Row | None) -> bool:
     """Whether a person stopped everything, or a record that could name no customer did."""
     stopped = mode is not None and rows.mode(mode.body).mode == "stopped"
     return stopped or (halt is not None and bool(rows.halt(halt.body).positions))
+
+
+def announce_guard(table: Table, service: str, now: int, stamp: Stamp, *, guard: bool) -> None:
+    """Say in its MODE row whether a service votes. A new service begins in dry run."""
+
+    def announced(body: bytes | None) -> bytes | None:
+        row = rows.mode(body) if body else ModeRow("dry_run", service, now)
+        return None if body and row.guard is guard else rows.to_json(row._replace(guard=guard))
+
+    rewrite(table, rows.mode_key(service), stamp, announced)
 
 
 class ContendedError(TransientError):

@@ -55,7 +55,8 @@ class Ticker:
         return next_offsets(polled)
 
     def _carry_out(self, tick: Tick) -> None:
-        plan = self._planner.plan(tick, Control.read(self._table))
+        control = Control.read(self._table)
+        plan = self._planner.plan(tick, control)
         if plan.state == "DRY_RUN":
             return
         if plan.state == "ENDED":
@@ -66,6 +67,8 @@ class Ticker:
             log.error("tick_halted", tick=tick.tick_id, due=plan.report.due, allowance=plan.report.allowance)
         claimed = self._sweep.run(plan.as_of, lambda customers: self._planner.take(tick.tick_id, customers))
         self._planner.end(tick.tick_id)
+        if claimed:
+            self._planner.prove(control.unproven)
         log.info("tick_done", tick=tick.tick_id, claimed=claimed, state=plan.state)
 
 

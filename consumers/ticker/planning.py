@@ -1,6 +1,6 @@
 """The rows of a tick: planned once, its budget reserved, taken and settled under conditional writes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from consumers.domain import rows, ticks
 from consumers.domain.commands import ripe
@@ -70,6 +70,16 @@ class Planner:
         if plan and plan.state == "ENDED":
             self._remember(lambda history: ticks.settle(history, plan, self._clock.now()))
 
+    def prove(self, services: Collection[str]) -> None:
+        """Remember that a tick has claimed for these services: their first run is over."""
+        for service in services:
+
+            def proven(body: bytes | None) -> bytes | None:
+                row = rows.mode(body) if body else None
+                return rows.to_json(row._replace(proven=True)) if row and row.mode == "live" else None
+
+            rewrite(self._table, rows.mode_key(service), self._stamp, proven)
+
     def _reserve(self, plan: Plan) -> None:
         self._remember(lambda history: ticks.reserve(history, plan, self._clock.now()))
 
@@ -92,7 +102,10 @@ class Planner:
             allowance=ticks.allowance(history, control.policy, tick.tick_id, now),
             blockers=_blockers(control),
         )
-        return ticks.plan(tick.tick_id, tick.as_of, tick.requested_by, report, now, dry_run=tick.dry_run)
+        first_run = control.policy.first_run if control.unproven else None
+        return ticks.plan(
+            tick.tick_id, tick.as_of, tick.requested_by, report, now, dry_run=tick.dry_run, first_run=first_run
+        )
 
     def _by_purpose(self, control: Control, until: int) -> dict[str, int]:
         counted = dict.fromkeys(control.policy.purposes, 0)
@@ -108,4 +121,5 @@ class Planner:
 
 def _blockers(control: Control) -> tuple[str, ...]:
     unarmed = [name for name, purpose in control.policy.purposes.items() if not armed(purpose, control.modes)]
-    return tuple([f"purpose {name} is not armed" for name in sorted(unarmed)] + ["halted"] * control.halted)
+    first = [f"first run of {name}: {control.policy.first_run} customers a tick" for name in sorted(control.unproven)]
+    return tuple([f"purpose {name} is not armed" for name in sorted(unarmed)] + first + ["halted"] * control.halted)

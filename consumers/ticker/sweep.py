@@ -4,23 +4,21 @@ Whoever reads an item from the index acts on it or writes back its recomputed ke
 budget or a halt leaves it where it is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
 
-from consumers.domain.commands import Decided, Sent, claim, claimable, serve_leases
+from consumers.command_record import send_command
+from consumers.domain.commands import Decided, claim, claimable, put_off, resume_deferred, serve_leases
 from consumers.domain.index import SHARDS, Prefix, index_keys, shard
-from consumers.domain.item import Item, unanswered
+from consumers.domain.item import owing
 from consumers.domain.policy import Policy
-from consumers.domain.registers import Register
 from consumers.items import Change, Items, Stored
-from consumers.ports import Clock, FaultPoints, IndexEntry, Metrics, RecordSink, Table, TopicOffsets
+from consumers.ports import ActiveProducts, Clock, FaultPoints, IndexEntry, Metrics, RecordSink, Table, TopicOffsets
 from consumers.runtime.barrier import Barrier
 from consumers.runtime.control import Control
 from consumers.runtime.measures import CLAIMED, RACES, WRITES
-from consumers.runtime.records import TRACEPARENT
-from schemas.codec import encode
 
 PAGE = 500
 COPY_MARGIN = 2 * 60 * 1_000_000
@@ -50,10 +48,12 @@ class Sweep:
         clock: Clock,
         metrics: Metrics,
         faults: FaultPoints,
+        active: ActiveProducts | None = None,
     ) -> None:
         self._table, self._items, self._sink, self._offsets = table, items, sink, offsets
         self._barrier, self._topics = barrier, topics
         self._clock, self._metrics, self._faults = clock, metrics, faults
+        self._active = active
 
     def run(self, as_of: int, take: Callable[[int], int]) -> int:
         """Sweep every shard; `take` grants budget. How many customers were claimed."""
@@ -80,6 +80,7 @@ class Sweep:
             if stored.row and not self._forgotten(stored, control, now)
         }
         served = self._leases(present, control, now)
+        served = self._put_off_active(served, control, min(as_of, now), now)
         granted = self._granted(served, control, min(as_of, now), take)
         decided = {
             customer: _claimed(served[customer], customer in granted, control, as_of, now) for customer in served
@@ -90,9 +91,19 @@ class Sweep:
 
     def _leases(self, items: Mapping[str, Stored], control: Control, now: int) -> dict[str, Decided]:
         past = self._past_the_copy(items, now)
+        return {customer: _served(stored, control, past, now) for customer, stored in items.items()}
+
+    def _put_off_active(self, served: Mapping[str, Decided], control: Control, at: int, now: int) -> dict[str, Decided]:
+        """Claim nobody whom the central check of active products names, or cannot tell about, before his retry."""
+        due = [customer for customer, each in served.items() if _claimable(each, control, at)]
+        if self._active is None or control.halted or not due:
+            return dict(served)
+        named = self._active.active(due)
         return {
-            customer: serve_leases(stored.item, control.policy, control.modes, past, now)
-            for customer, stored in items.items()
+            customer: each._replace(item=put_off(each.item, control.policy, control.modes, at, now))
+            if customer in named
+            else each
+            for customer, each in served.items()
         }
 
     def _past_the_copy(self, items: Mapping[str, Stored], now: int) -> set[str]:
@@ -101,7 +112,7 @@ class Sweep:
         for stored in items.values():
             for state in stored.item.purposes.values():
                 if state.command and state.command.lease_until <= now:
-                    for service in unanswered(state.command):
+                    for service in owing(state.command):
                         sent[service] = max(sent.get(service, 0), state.command.sent_at)
         return {service for service, at in sent.items() if self._passed(service, at)}
 
@@ -114,7 +125,7 @@ class Sweep:
         """The customers of the page that may be claimed: due, armed, nothing halted, budget taken."""
         if control.halted:
             return set()
-        due = [customer for customer, each in served.items() if claimable(each.item, control.policy, control.modes, at)]
+        due = [customer for customer, each in served.items() if _claimable(each, control, at)]
         return set(due[: take(len(due))]) if due else set()
 
     def _write(self, before: Mapping[str, Stored], decided: Mapping[str, Decided], policy: Policy) -> None:
@@ -129,15 +140,10 @@ class Sweep:
         for stored in written:
             self._items.publish(stored)
             for sent in decided[stored.item.customer_id].sent:
-                self._send(stored.item, sent)
+                send_command(self._sink, self._topics.commands, stored.item, sent)
         self._sink.flush()
         self._metrics.count(WRITES, len(written), role="ticker")
         self._metrics.count(RACES, len(results) - len(written), role="ticker")
-
-    def _send(self, item: Item, sent: Sent) -> None:
-        trace = trace_of_item(item)
-        headers = [(TRACEPARENT, trace.encode())] if trace else []
-        self._sink.send(self._topics.commands, item.customer_id.encode(), command_record(item, sent), headers)
 
     def _forgotten(self, stored: Stored, control: Control, now: int) -> bool:
         keys = index_keys(stored.item, control.policy)
@@ -145,32 +151,23 @@ class Sweep:
         return ripe and self._items.forget(stored)
 
 
+def _served(stored: Stored, control: Control, past: Collection[str], now: int) -> Decided:
+    """What a tick owes a customer before any claim: deferred services taken up again, leases looked after."""
+    resumed = resume_deferred(stored.item, control.policy, now)
+    served = serve_leases(resumed.item, control.policy, control.modes, past, now, voters=control.voters)
+    return Decided(served.item, resumed.sent + served.sent)
+
+
+def _claimable(decided: Decided, control: Control, at: int) -> bool:
+    return bool(claimable(decided.item, control.policy, control.modes, at))
+
+
 def _claimed(served: Decided, granted: bool, control: Control, as_of: int, now: int) -> Decided:
     if not granted:
         return served
-    claimed = claim(served.item, control.policy, control.modes, as_of, now)
+    claimed = claim(served.item, control.policy, control.modes, as_of, now, voters=control.voters)
     return Decided(claimed.item, served.sent + claimed.sent)
 
 
 def _misplaced(stored: Stored, policy: Policy) -> bool:
     return stored.row is not None and index_keys(stored.item, policy) != stored.row.keys
-
-
-def command_record(item: Item, sent: Sent) -> bytes:
-    """The AnonymizeCustomer record of a command."""
-    fields = {
-        "command_id": sent.command.id,
-        "attempt": sent.command.attempt,
-        "customer_id": item.customer_id,
-        "purpose": sent.purpose,
-        "sent_at": sent.command.sent_at,
-    }
-    return encode("AnonymizeCustomer", fields)
-
-
-def trace_of_item(item: Item) -> str | None:
-    """The trace context of the newest statement that came with one."""
-    traced: list[Register] = [
-        register for product in item.products.values() for register in product if register and register.traceparent
-    ]
-    return max(traced, key=lambda register: register[:3]).traceparent if traced else None

@@ -19,6 +19,7 @@ from consumers.anonymizer.carrying import Carrying
 from consumers.anonymizer.commit import Commits
 from consumers.anonymizer.consumer import Anonymizer
 from consumers.anonymizer.trail import Trail
+from consumers.anonymizer.voting import Voting
 from consumers.domain import rows
 from consumers.domain.item import Item
 from consumers.domain.names import Names
@@ -64,7 +65,7 @@ class World:
         marks = itertools.count()
         self.stamp = lambda: f"mark-{next(marks)}"
         purpose = Purpose(PURPOSE, Retention(days=30), tuple(services))
-        self.policy = Policy({PURPOSE: purpose}, cap=cap, lease=lease * 1_000_000)
+        self.policy = Policy({PURPOSE: purpose}, cap=cap, lease=lease * 1_000_000, first_run=cap)
         self.healths: dict[str, Health] = {}
         self.sink = self._sink()
         self.items = self._items(self.sink)
@@ -80,7 +81,8 @@ class World:
             self.mode(service, "live")
 
     def mode(self, service: str, mode: Mode) -> None:
-        set_mode(self.table, service, mode, "test", self.clock, self.stamp)
+        guard = self.stores[service].votes
+        set_mode(self.table, service, mode, "test", self.clock, self.stamp, guard=guard)
 
     # ---- roles -------------------------------------------------------------------------------------------------------
 
@@ -169,9 +171,22 @@ class World:
             clock=self.clock,
             faults=NoFaults(),
         )
+        voting = Voting(
+            service,
+            items=items,
+            store=store,
+            sink=sink,
+            commands=self.names.commands,
+            trail=trail,
+            clock=self.clock,
+            metrics=self.metrics,
+            faults=NoFaults(),
+        )
         return Anonymizer(
             service,
             PURPOSE,
+            voting=voting,
+            stamp=self.stamp,
             table=self.table,
             items=items,
             store=store,
