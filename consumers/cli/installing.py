@@ -71,7 +71,7 @@ def show_policy(context: typer.Context, as_json: AsJson = False) -> None:
 def apply_the_policy(context: typer.Context, as_json: AsJson = False) -> None:
     """Put the policy of lapse.yaml in force, with the next batch of every role."""
     app = app_of(context)
-    apply_policy(app.table, app.settings.policy(), new_stamp)
+    apply_policy(app.table, app.settings.policy(), new_stamp, app.items(app.sink()))
     _print(app, app.settings.policy(), as_json=as_json)
 
 

@@ -37,6 +37,7 @@ def settings_for(services: Services, rules: Path, name: str) -> Settings:
     return Settings(
         kafka=KafkaSettings(bootstrap_servers=services.kafka.bootstrap_servers, prefix=f"{name}."),
         table=TableSettings(name=name, endpoint_url=services.dynamodb.url),
+        first_run_claims=1_000,
         purposes={PURPOSE: PurposeSettings(retention=retention, services=SERVICES)},
         services=rules,
     )

@@ -7,6 +7,8 @@ from consumers.domain.errors import PermanentError
 from consumers.domain.index import SHARDS, Prefix, shard
 from consumers.domain.policy import Mode, Policy
 from consumers.domain.rows import ModeRow
+from consumers.items import Items
+from consumers.operations.abandoning import refuse_while_owed
 from consumers.ports import Clock, Stamp, Table
 from consumers.runtime.control import read_policy, rewrite
 
@@ -50,10 +52,12 @@ def set_mode(
     *,
     reason: str | None = None,
     guard: bool | None = None,
+    items: Items | None = None,
 ) -> ServiceMode:
     """Set a service's mode. A second call changes nothing but who, when and why.
 
-    `guard`: whether its rules have one, where the caller knows. A service that goes back to dry run has its next live
+    `guard`: whether its rules have one, where the caller knows. `items`: to refuse taking out a service that commands
+    in flight wait for; without it that is not looked at. A service that goes back to dry run has its next live
     run capped as its first.
 
     Raises:
@@ -65,8 +69,8 @@ def set_mode(
         raise PermanentError(f"the policy has no service {service}; it has: {', '.join(_services(policy)) or 'none'}")
     key = rows.mode_key(service)
     row = table.read([key]).get(key)
-    if mode == "dry_run" and row and rows.mode(row.body).mode != "dry_run":
-        _refuse_in_flight(table, service)
+    if items and mode == "dry_run" and row and rows.mode(row.body).mode != "dry_run":
+        refuse_while_owed(table, items, service)
     at = clock.now()
 
     def written(body: bytes | None) -> bytes:
@@ -78,13 +82,17 @@ def set_mode(
     return ServiceMode(service, purpose.name, mode, by, at)
 
 
-def _refuse_in_flight(table: Table, service: str) -> None:
-    flying = count(table, "lease", FAR) + count(table, "partial", FAR)
-    if flying:
-        raise PermanentError(
-            f"{flying} customers have commands in flight, which {service} may owe an answer; "
-            f"wait until `lapse status` shows none, or use `lapse service stop {service}` to pause it"
-        )
+def stop_everything(table: Table, by: str, reason: str, clock: Clock, stamp: Stamp) -> None:
+    """No claims and no commits anywhere, with the next batch of every role, until `resume_everything`.
+
+    What is committed is carried out: a database half-way anonymized helps nobody.
+    """
+    rewrite(table, rows.ALL_MODE, stamp, lambda _: rows.to_json(ModeRow("stopped", by, clock.now(), reason)))
+
+
+def resume_everything(table: Table, by: str, clock: Clock, stamp: Stamp) -> None:
+    """Claims and commits go on. Records that could name no customer still halt, see `lapse status`."""
+    rewrite(table, rows.ALL_MODE, stamp, lambda _: rows.to_json(ModeRow("live", by, clock.now())))
 
 
 def count(table: Table, prefix: Prefix, until: int) -> int:

@@ -3,6 +3,8 @@
 from consumers.domain import rows
 from consumers.domain.errors import PermanentError
 from consumers.domain.policy import Policy
+from consumers.items import Items
+from consumers.operations.abandoning import refuse_while_owed
 from consumers.ports import Stamp, Table
 from consumers.runtime.control import rewrite
 
@@ -13,11 +15,14 @@ def policy_in_force(table: Table) -> Policy | None:
     return rows.policy(row.body) if row else None
 
 
-def apply_policy(table: Table, policy: Policy, stamp: Stamp) -> bool:
+def apply_policy(table: Table, policy: Policy, stamp: Stamp, items: Items | None = None) -> bool:
     """Put a policy in force with the next batch of every role. Whether anything changed.
 
+    `items`: to refuse dropping a service that commands in flight wait for; without it that is not looked at.
+
     Raises:
-        PermanentError: It has no purpose, or a service stands in two: a database with two purposes has two services.
+        PermanentError: It has no purpose; it drops a service that owes an answer, or has a service in two: a
+            database with two purposes has two services.
     """
     if not policy.purposes:
         raise PermanentError("lapse.yaml names no purposes; nothing would ever be due. Add `purposes:`")
@@ -26,6 +31,13 @@ def apply_policy(table: Table, policy: Policy, stamp: Stamp) -> bool:
     if twice:
         raise PermanentError(f"in two purposes: {', '.join(twice)}. Give each purpose a service of its own")
     before = policy_in_force(table)
+    for service in sorted(_services(before) - set(services)) if before and items else ():
+        assert items, "checked above"
+        refuse_while_owed(table, items, service)
     if before != policy:
         rewrite(table, rows.ALL_POLICY, stamp, lambda _: rows.to_json(policy))
     return before != policy
+
+
+def _services(policy: Policy) -> set[str]:
+    return {service for purpose in policy.purposes.values() for service in purpose.services}

@@ -54,8 +54,21 @@ def wait_for(what: str, found: Callable[[], T], patience: float = PATIENCE) -> T
 class Installation(PeopleDatabases):
     """Lapse with one purpose (30 days) and one small database per service. Use `installation()`."""
 
-    def __init__(self, services: Services, folder: Path, names: Sequence[str], **settings: Any) -> None:
+    def __init__(
+        self,
+        services: Services,
+        folder: Path,
+        names: Sequence[str],
+        *,
+        voters: Sequence[str] = (),
+        **settings: Any,
+    ) -> None:
         self.id = uuid.uuid4().hex[:10]
+        self.voters = voters
+        purposes: Mapping[str, PurposeSettings] = settings.get("purposes", {})
+        self.purpose_by_service = dict.fromkeys(names, PURPOSE) | {
+            service: name for name, purpose in purposes.items() for service in purpose.services
+        }
         self.services, self.folder, self.names = services, folder, tuple(names)
         self._settings: Mapping[str, Any] = settings
         self.on_new_app: Callable[[App], None] = lambda _app: None
@@ -71,6 +84,7 @@ class Installation(PeopleDatabases):
             "table": TableSettings(name=f"lapse-{self.id}", endpoint_url=self.services.dynamodb.url),
             "purposes": {PURPOSE: PurposeSettings(retention=retention, services=self.names)},
             "services": self.folder,
+            "first_run_claims": 100_000,
             **self._settings,
         }
         app = App(Settings(**values))
@@ -86,7 +100,7 @@ class Installation(PeopleDatabases):
         self.make_table()
         for service in self.names:
             self.make_database(service)
-            set_mode(app.table, service, "live", "test", app.clock, new_stamp)
+            set_mode(app.table, service, "live", "test", app.clock, new_stamp, guard=service in self.voters)
 
     def make_table(self) -> None:
         """The table as on a first installation, with the policy."""
@@ -261,11 +275,16 @@ def _role(text: str) -> RoleName:
 
 @contextmanager
 def installation(
-    services: Services, folder: Path, names: Sequence[str] = ("crm", "loans", "news"), **settings: Any
+    services: Services,
+    folder: Path,
+    names: Sequence[str] = ("crm", "loans", "news"),
+    *,
+    voters: Sequence[str] = (),
+    **settings: Any,
 ) -> Iterator[Installation]:
-    """A fresh installation, removed at the end."""
+    """A fresh installation, removed at the end. `voters` have a guard over their table `open_loans`."""
     with ExitStack() as stack:
-        made = Installation(services, folder, names, **settings)
+        made = Installation(services, folder, names, voters=voters, **settings)
         stack.callback(made.remove)
         made.install()
         yield made

@@ -1,6 +1,6 @@
 """The databases of an installation: one small table of people per service."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from consumers.local import Services
 RULES = """
 version: 1
 service: {service}
-purpose: care
+purpose: {purpose}
 store: {{kind: sql, url: "{url}", schema: public, statement_timeout: 30s}}
 customer: {{type: text, column: customer_id}}
-ledger: {{schema: lapse}}
+{guard}ledger: {{schema: lapse}}
 tables:
   people:
     key: [customer_id]
@@ -27,8 +27,10 @@ tables:
 """
 SCHEMA = """
 CREATE TABLE people (customer_id text PRIMARY KEY, name text NOT NULL, email varchar(120) UNIQUE,
-                     anonymized boolean NOT NULL DEFAULT false)
+                     anonymized boolean NOT NULL DEFAULT false);
+CREATE TABLE open_loans (borrower text PRIMARY KEY)
 """
+GUARD = 'guard: "SELECT borrower FROM open_loans WHERE borrower IN :customers"\n'
 
 
 class PeopleDatabases:
@@ -39,6 +41,8 @@ class PeopleDatabases:
     folder: Path
     names: Sequence[str]
     app: App
+    purpose_by_service: Mapping[str, str]
+    voters: Sequence[str]
 
     def make_database(self, service: str) -> None:
         """A database with its rules file and ledger."""
@@ -46,7 +50,12 @@ class PeopleDatabases:
             server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database(service))))
         with self.connect(service) as database:
             database.execute(SCHEMA)
-        rules = RULES.format(service=service, url=self.url(service))
+        rules = RULES.format(
+            service=service,
+            url=self.url(service),
+            purpose=self.purpose_by_service[service],
+            guard=GUARD if service in self.voters else "",
+        )
         (self.folder / f"{service}.yaml").write_text(rules, encoding="utf-8")
         store, _ = self.app.store(service)
         with closing(store):
@@ -79,6 +88,16 @@ class PeopleDatabases:
             with self.connect(service) as database, database.cursor() as cursor:
                 rows = [(each, f"Name of {each}", f"{each}@example.invalid") for each in customers]
                 cursor.executemany("INSERT INTO people (customer_id, name, email) VALUES (%s, %s, %s)", rows)
+
+    def open_loan(self, service: str, customer: str) -> None:
+        """Make the guard of a service object to a customer."""
+        with self.connect(service) as database:
+            database.execute("INSERT INTO open_loans VALUES (%s) ON CONFLICT DO NOTHING", (customer,))
+
+    def close_loan(self, service: str, customer: str) -> None:
+        """Make it agree again."""
+        with self.connect(service) as database:
+            database.execute("DELETE FROM open_loans WHERE borrower = %s", (customer,))
 
     def rows(self, service: str) -> dict[str, tuple[Any, ...]]:
         """name, email and flag by customer."""

@@ -31,7 +31,7 @@ from consumers.operations.installing import write_first_positions
 from consumers.operations.modes import set_mode
 from consumers.operations.policies import apply_policy
 from consumers.operations.ticking import request_tick, tick_plan
-from consumers.ports import Partition, Record
+from consumers.ports import ActiveProducts, Partition, Record
 from consumers.runtime.barrier import Barrier
 from consumers.runtime.deadletters import DeadLetters
 from consumers.runtime.health import Health
@@ -66,6 +66,7 @@ class World:
         self.stamp = lambda: f"mark-{next(marks)}"
         purpose = Purpose(PURPOSE, Retention(days=30), tuple(services))
         self.policy = Policy({PURPOSE: purpose}, cap=cap, lease=lease * 1_000_000, first_run=cap)
+        self.active: ActiveProducts | None = None
         self.healths: dict[str, Health] = {}
         self.sink = self._sink()
         self.items = self._items(self.sink)
@@ -152,6 +153,7 @@ class World:
             clock=self.clock,
             metrics=self.metrics,
             faults=NoFaults(),
+            active=self.active,
         )
         planner = Planner(self.table, items, self.clock, self.stamp)
         return Ticker(table=self.table, planner=planner, sweep=sweep, sink=sink, dead_letters=dead, clock=self.clock)

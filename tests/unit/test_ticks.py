@@ -146,3 +146,36 @@ def test_ticks_that_end_at_once_stay_within_the_cap_of_every_day(ticks: list[tup
         used = settle(read_history(to_json(used)), over, now)
         claimed.append((now, over.taken))
         assert sum(taken for when, taken in claimed if when > now - DAY) <= RULES.cap
+
+
+# ---- the relative cap ------------------------------------------------------------------------------------------------
+
+
+def days_of(claims: int, days: int, *, until: int = NOW) -> dict[str, Used]:
+    """A tick a day, each with so many claims; the last one a day before `until`."""
+    return {f"day-{ago}": Used(until - ago * DAY, claims) for ago in range(1, days + 1)}
+
+
+def test_the_relative_cap_begins_on_the_eighth_day() -> None:
+    rules = policy(cap=10_000)._replace(growth=3, first_run=1)
+    assert allowance(days_of(10, 6), rules, "t", NOW) == 10_000
+    # claimed a day ago is a rolling day ago: nothing is spent
+    assert allowance(days_of(10, 8), rules, "t", NOW) == 30
+
+
+def test_an_outage_of_two_days_leaves_room_for_what_came_due_in_it() -> None:
+    rules = policy(cap=10_000)._replace(growth=3, first_run=1)
+    after = allowance(days_of(10, 20), rules, "t", NOW + 2 * DAY)
+    assert after == int(3 * (200 / 22) * 3)
+
+
+def test_the_relative_cap_never_exceeds_the_absolute_one_nor_falls_below_a_first_run() -> None:
+    assert allowance(days_of(50, 10), policy(cap=100)._replace(first_run=1), "t", NOW) == 100
+    assert allowance(days_of(0, 10), policy(cap=100)._replace(first_run=7), "t", NOW) == 7
+
+
+def test_a_first_run_bounds_the_budget_without_halting() -> None:
+    going = plan("t", NOW, "cron", report(40, 60), NOW, dry_run=False, first_run=5)
+    assert (going.state, going.budget) == ("GOING", 5)
+    halted = plan("t", NOW, "cron", report(61, 60), NOW, dry_run=False, first_run=5)
+    assert approve(halted, "ann", NOW).budget == 61

@@ -7,7 +7,7 @@ from consumers.anonymizer.purpose import NoPurposeError
 from consumers.domain.errors import PermanentError
 from consumers.domain.retention import Retention
 from consumers.operations.installing import NotFirstError, write_first_positions
-from consumers.operations.modes import count
+from consumers.operations.modes import count, set_mode
 from consumers.operations.policies import apply_policy
 from consumers.runtime.barrier import NoPositionError
 from consumers.runtime.control import NoPolicyError
@@ -203,7 +203,7 @@ def test_live_service_does_not_leave_while_commands_are_in_flight() -> None:
     world.request_tick()
     world.run("ticker")
     with pytest.raises(PermanentError, match="in flight"):
-        world.mode("loans", "dry_run")
+        set_mode(world.table, "loans", "dry_run", "test", world.clock, world.stamp, items=world.items)
 
 
 def test_marker_at_the_end_of_a_partition_does_not_keep_the_barrier_shut() -> None:
