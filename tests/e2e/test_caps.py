@@ -14,6 +14,7 @@ from consumers.local import Services
 from consumers.operations import ticking
 from consumers.operations.ticking import NoTickError
 from schemas.edge import from_micros
+from tests.support.build import new_id
 from tests.support.by_hand import read_all, tick, topic_end, waits_for
 from tests.support.installation import PATIENCE, PURPOSE, Installation, installation
 
@@ -29,7 +30,7 @@ def lapse(services: Services, tmp_path: Path) -> Iterator[Installation]:
 
 def due(lapse: Installation, count: int) -> list[str]:
     """So many customers who are due."""
-    made = [f"c-{uuid.uuid4().hex[:12]}" for _ in range(count)]
+    made = [new_id() for _ in range(count)]
     lapse.people(*made)
     lapse.close_product(*made)
     return made

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ from consumers.operations import customers
 from consumers.ports import Record
 from consumers.runtime.deadletters import DLQ, SPRING
 from consumers.runtime.records import position_of
+from tests.support.build import new_id
 from tests.support.by_hand import ahead, append, dead_letters, postpone, read_all, standing
 from tests.support.installation import PURPOSE, Installation, installation
 
@@ -83,7 +83,7 @@ BAD = {
 
 def due(lapse: Installation, *named: str) -> tuple[str, ...]:
     """Customers who are due."""
-    made = named or (f"c-{uuid.uuid4().hex[:10]}", f"c-{uuid.uuid4().hex[:10]}")
+    made = named or (new_id(), new_id())
     lapse.people(*made)
     lapse.close_product(*made)
     lapse.wait_until_folded()
@@ -94,7 +94,7 @@ def neighbour(lapse: Installation, customer: str) -> str:
     """A customer on the same partition."""
     count = len(lapse.app.offsets.end(lapse.app.names.events))
     wanted = partition_of(customer.encode(), count)
-    names = (f"n-{uuid.uuid4().hex[:10]}" for _ in range(10_000))
+    names = (new_id("n") for _ in range(10_000))
     return next(name for name in names if partition_of(name.encode(), count) == wanted)
 
 
@@ -149,7 +149,7 @@ def test_dead_letter_has_the_original_headers_first_and_then_why_it_is_there(lap
 
 
 def test_partition_of_a_bad_record_goes_on(lapse: Installation) -> None:
-    unread = f"c-{uuid.uuid4().hex[:10]}"
+    unread = new_id()
     after = neighbour(lapse, unread)
     due(lapse, unread)
     append(lapse, "events", unread.encode(), b"no event")

@@ -44,7 +44,7 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
     ("old", "new", "code", "place"),
     [
         # in the design, not in this version
-        ("purpose: marketing", "purpose: marketing\nguard: SELECT 1", "not_available", "guard"),
+        ("purpose: marketing", "purpose: marketing\nguard: SELECT 1", "guard", "guard"),
         ("column: customer_id}", "lookup: {table: t}}", "not_available", "customer.lookup"),
         ("kind: sql", "kind: s3", "not_available", "store.kind"),
         ("rows: delete}", "rows: delete, shared: keep}", "not_available", "tables.notes.shared"),

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from consumers.stores.rules.guard import checked_guard
 from consumers.stores.rules.problems import not_available, refusal
 from consumers.stores.rules.strategies import Strategy
 
@@ -140,7 +141,7 @@ class Rules(_Frozen):
     purpose: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
     store: StoreRules
     customer: Customer
-    guard: Later = None
+    guard: Annotated[str | None, BeforeValidator(checked_guard)] = None
     ledger: Annotated[Ledger | None, BeforeValidator(_none_or)]
     tables: Annotated[Mapping[Name, Table], Field(min_length=1)]
     ignore: Mapping[Reason, Names] = Field(default_factory=dict)

@@ -14,6 +14,7 @@ from consumers.stores.sql.catalog import Catalog, read_catalog
 from consumers.stores.sql.customers import customers_of
 from consumers.stores.sql.engine import engine_for
 from consumers.stores.sql.failures import DataFailure, translated
+from consumers.stores.sql.guard import guard_of
 from consumers.stores.sql.ledger import SqlLedger, ledger_ddl
 from consumers.stores.sql.names import array
 from consumers.stores.sql.plan import Plan, plan_for
@@ -32,6 +33,7 @@ class SqlStore:
         self._engine = connect(rules)
         self._digest = rules_digest(rules)
         self._ledger = SqlLedger(rules.ledger.schema_name, rules.service, self._digest) if rules.ledger else None
+        self._guard = guard_of(self._engine, rules)
         self._plan: Plan | None = None
 
     @property
@@ -42,19 +44,19 @@ class SqlStore:
     @property
     def votes(self) -> bool:
         """Whether the rules have a guard."""
-        return False
+        return self._guard is not None
 
     def guard(self, customer_ids: Sequence[str]) -> Mapping[str, str]:
-        """Who must not be anonymized now, with a code; one statement for the batch."""
-        del customer_ids
-        return {}
+        """Who must not be anonymized now, with a code; one statement for the batch, that can only read."""
+        return self._guard.objections(customer_ids) if self._guard else {}
 
     @translated
     def preflight(self) -> list[Finding]:
         """Compare the rules with the live schema; empty: safe to run. Touches nothing."""
         with self._engine.connect() as connection:
             catalog = self._catalog(connection)
-        found = findings(self._rules, catalog)
+            unfit = list(self._guard.findings(connection)) if self._guard else []
+        found = [*findings(self._rules, catalog), *unfit]
         self._plan = None if found else plan_for(self._rules, catalog)
         return found
 

@@ -16,6 +16,7 @@
 | `unique`, `check_constraint`, `foreign_key` | the new value may violate it, so it cannot be proven safe |
 | `trigger` | it would run with, or undo, every change |
 | `unmapped_table` | it refers to a customer, and nobody has said what happens to it |
+| `guard` | the database cannot run it (looked at by the store, which has a connection) |
 | `missing_ledger`, `ledger_columns` | the proof could not be written |
 """
 

@@ -1,0 +1,83 @@
+"""A guard at work: one statement for a batch, in a transaction that can only read."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Engine, String, TextClause, Uuid, bindparam, exc, text
+from sqlalchemy.types import TypeEngine
+
+from consumers.domain.errors import TransientError
+from consumers.domain.work import Finding
+from consumers.stores.rules.guard import CUSTOMERS, EXAMPLE
+from consumers.stores.rules.model import Rules
+from consumers.stores.sql.customers import converted
+from consumers.stores.sql.failures import DataFailure, classify, translated
+
+ACTIVE = "active"
+_TYPES: Mapping[str, tuple[TypeEngine[Any], Callable[[str], Any]]] = {
+    "text": (String(), str),
+    "integer": (BigInteger(), int),
+    "uuid": (Uuid(), uuid.UUID),
+}
+_SAMPLES = {"text": "-", "integer": 0, "uuid": uuid.UUID(int=0)}
+
+
+class Guard:
+    """The guard of one service's rules."""
+
+    def __init__(self, engine: Engine, sql: str, kind: str) -> None:
+        self._engine, self._kind = engine, kind
+        self._type, self._value = _TYPES[kind]
+        self._statement = _bound(sql, self._type)
+        self._explain = _bound("EXPLAIN " + sql, self._type)
+
+    def objections(self, customer_ids: Sequence[str]) -> dict[str, str]:
+        """Who must not be anonymized now: `active`, or the SQLSTATE of a guard that fails for this customer alone.
+
+        Ids of another type can have no row: nothing objects to them.
+        """
+        spelled = {each: self._value(value) for each in customer_ids if (value := converted(each, self._kind))}
+        if not spelled:
+            return {}
+        try:
+            found = self._listed(list(set(spelled.values())))
+        except DataFailure:
+            pass  # taken apart outside the handler, so that no later error is chained to this one
+        else:
+            return {each: ACTIVE for each, value in spelled.items() if value in found}
+        return {each: code for each, value in spelled.items() if (code := self._alone(value))}
+
+    def findings(self, connection: Connection) -> Iterator[Finding]:
+        """Whether the live schema can run it. TransientError: the database is away."""
+        try:
+            with connection.begin_nested():
+                connection.execute(self._explain, {CUSTOMERS: [_SAMPLES[self._kind]]})
+        except exc.SQLAlchemyError as error:
+            failure = classify(error)
+        else:
+            return
+        if isinstance(failure, TransientError) and failure.code != "42501":
+            raise failure
+        yield Finding("guard", "guard", f"the database cannot run it ({failure.code}).", EXAMPLE)
+
+    def _alone(self, value: object) -> str | None:
+        try:
+            return ACTIVE if self._listed([value]) else None
+        except DataFailure as failure:
+            return failure.code
+
+    @translated
+    def _listed(self, values: list[Any]) -> set[Any]:
+        with self._engine.connect() as connection:
+            reading = connection.execution_options(postgresql_readonly=True)
+            return {row[0] for row in reading.execute(self._statement, {CUSTOMERS: values})}
+
+
+def guard_of(engine: Engine, rules: Rules) -> Guard | None:
+    """The guard of these rules, None where they have none."""
+    return Guard(engine, rules.guard, rules.customer.type) if rules.guard else None
+
+
+def _bound(sql: str, kind: TypeEngine[Any]) -> TextClause:
+    return text(sql).bindparams(bindparam(CUSTOMERS, expanding=True, type_=kind))
