@@ -11,7 +11,7 @@ from consumers.adapters.clock import SystemClock
 from consumers.adapters.dynamodb import DynamoTable, connect
 from consumers.adapters.faults import faults_from
 from consumers.adapters.health_server import HealthServer
-from consumers.adapters.kafka import KafkaGroups, KafkaOffsets, KafkaSink, KafkaSource, KafkaTopics
+from consumers.adapters.kafka import KafkaGroups, KafkaOffsets, KafkaReader, KafkaSink, KafkaSource, KafkaTopics
 from consumers.adapters.metrics import PrometheusMetrics
 from consumers.anonymizer.carrying import Carrying
 from consumers.anonymizer.commit import Commits
@@ -83,6 +83,11 @@ class App:
     def offsets(self) -> KafkaOffsets:
         """What the broker says about topics and groups."""
         return KafkaOffsets(self.kafka)
+
+    @cached_property
+    def reader(self) -> KafkaReader:
+        """Topics read as a whole."""
+        return KafkaReader(self.kafka)
 
     @cached_property
     def groups(self) -> KafkaGroups:

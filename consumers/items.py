@@ -1,6 +1,6 @@
 """Items in the table: read strongly, written under their condition, published as written."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from consumers.domain.errors import TransientError
@@ -78,6 +78,16 @@ class Items:
         if lost is None:
             self._sink.send(self._topic, item.item.customer_id.encode(), None)
         return lost is None
+
+
+def rewrite_item(items: Items, customer_id: str, change: Callable[[Item], Item], policy: Policy) -> None:
+    """Write an item as `change` makes it, deciding again after a lost race, and publish it. Safe after the flush."""
+    found = items.read([customer_id])[customer_id]
+    for _ in races():
+        found, written = items.write([Change(found, change(found.item))], policy)[0]
+        if written:
+            items.publish(found)
+            return
 
 
 def stored(customer_id: str, row: Row | None) -> Stored:

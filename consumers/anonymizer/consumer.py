@@ -19,7 +19,7 @@ from consumers.items import Items
 from consumers.ports import Clock, FaultPoints, Partition, Polled, Record, RecordSink, Stamp, Store, Table
 from consumers.runtime.control import Control, announce_guard
 from consumers.runtime.deadletters import DeadLetters
-from consumers.runtime.records import next_offsets, position_of
+from consumers.runtime.records import meant_for, next_offsets, position_of
 
 PREFLIGHT_MICROS = 60 * 1_000_000
 log = structlog.get_logger()
@@ -82,7 +82,7 @@ class Anonymizer:
 
     def _read(self, records: Sequence[Record]) -> dict[Order, Record]:
         orders: dict[tuple[str, bool], tuple[Order, Record]] = {}
-        for record in records:
+        for record in meant_for(records, self._dead_letters.group):
             try:
                 order = read_command(record, self._service, self._purpose)
             except InvalidRecordError as error:

@@ -1,15 +1,13 @@
 """`lapse tick`: ask for a tick, look at one, approve one that was halted."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from consumers.app import App, new_stamp
 from consumers.cli.context import By, app_of
-from consumers.cli.output import AsJson, show, show_json
+from consumers.cli.output import AsJson, moment_of, show, show_json
 from consumers.domain.errors import PermanentError
-from consumers.domain.retention import micros
 from consumers.domain.ticks import Plan
 from consumers.operations import ticking
 from consumers.operations.customers import when
@@ -36,7 +34,7 @@ def tick(
         return
     app = app_of(context)
     sink = app.sink()
-    at = _time(as_of) if as_of else app.clock.now()
+    at = moment_of(as_of) or app.clock.now()
     if at > app.clock.now() and not dry_run:
         raise PermanentError("--as-of lies in the future; that goes with --dry-run only")
     tick_id = ticking.request_tick(sink, app.names.ticks, at, by, dry_run=dry_run)
@@ -64,16 +62,6 @@ def approve(context: typer.Context, tick_id: TickId, by: By, as_json: AsJson = F
     app: App = app_of(context)
     plan = ticking.approve_tick(app.table, app.sink(), app.names.ticks, tick_id, by, app.clock, new_stamp)
     _print(plan, as_json=as_json)
-
-
-def _time(text: str) -> int:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no ISO 8601 time; write for example 2026-12-01T00:00+01:00") from None
-    if at.tzinfo is None:
-        raise typer.BadParameter("the time needs a zone; write for example 2026-12-01T00:00+01:00")
-    return micros(at.astimezone(UTC))
 
 
 def _print(plan: Plan, *, as_json: bool) -> None:

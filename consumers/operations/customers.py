@@ -1,21 +1,17 @@
 """One customer: due dates and why, and holds a person adds or lifts."""
 
-from collections.abc import Callable
 from typing import Any
 
 from consumers.domain import rows
 from consumers.domain.due import NEVER, counted, due_date, product_date
 from consumers.domain.errors import PermanentError
-from consumers.domain.folding import discard
 from consumers.domain.item import MAX_HOLDS, PERSON, Hold, Item
 from consumers.domain.policy import Policy, Purpose
 from consumers.domain.registers import counts
 from consumers.domain.retention import moment
-from consumers.domain.rows import Halt
 from consumers.item_record import from_bytes
-from consumers.items import Change, Items, races
-from consumers.ports import Clock, Stamp, Table
-from consumers.runtime.control import rewrite
+from consumers.items import Items, rewrite_item
+from consumers.ports import Clock, Table
 
 
 class UnknownCustomerError(PermanentError):
@@ -85,7 +81,7 @@ def add_hold(items: Items, customer_id: str, by: str, reason: str, policy: Polic
             raise PermanentError("this customer has as many holds as fit; lift one first")
         return item._replace(holds={**item.holds, name: Hold(clock.now(), "person", by, reason)})
 
-    _rewrite(items, customer_id, held, policy)
+    rewrite_item(items, customer_id, held, policy)
     return name
 
 
@@ -103,47 +99,4 @@ def lift_hold(items: Items, customer_id: str, name: str, policy: Policy) -> None
             raise PermanentError("this hold stands for a dead-lettered record; only folding that record lifts it")
         return item._replace(holds={each: hold for each, hold in item.holds.items() if each != name})
 
-    _rewrite(items, customer_id, lifted, policy)
-
-
-def discard_held(
-    items: Items, customer_id: str, position: str, by: str, reason: str, policy: Policy, clock: Clock
-) -> None:
-    """Skip for ever the record that holds a customer, named by topic-partition-offset.
-
-    Raises:
-        PermanentError: No such record holds this customer.
-    """
-
-    def discarded(item: Item) -> Item:
-        if position not in item.holds or position.startswith(PERSON):
-            raise PermanentError("no record of that name holds this customer; `lapse hold list` names those that do")
-        return discard(item, position, by, reason, clock.now())
-
-    _rewrite(items, customer_id, discarded, policy)
-
-
-def discard_halting(table: Table, position: str, stamp: Stamp) -> None:
-    """Skip for ever a record that halts everything, named by topic-partition-offset.
-
-    Raises:
-        PermanentError: No such record halts.
-    """
-
-    def discarded(body: bytes | None) -> bytes:
-        halt = rows.halt(body) if body else Halt()
-        if position not in halt.positions:
-            raise PermanentError("no record of that name halts; `lapse status` names those that do")
-        left = tuple(each for each in halt.positions if each != position)
-        return rows.to_json(Halt(left, (*halt.discarded, position)))
-
-    rewrite(table, rows.ALL_HALT, stamp, discarded)
-
-
-def _rewrite(items: Items, customer_id: str, change: Callable[[Item], Item], policy: Policy) -> None:
-    found = items.read([customer_id])[customer_id]
-    for _ in races():
-        found, written = items.write([Change(found, change(found.item))], policy)[0]
-        if written:
-            items.publish(found)
-            return
+    rewrite_item(items, customer_id, lifted, policy)

@@ -25,10 +25,10 @@ from consumers.ports import (
 )
 from consumers.runtime.control import read_policy
 from consumers.runtime.deadletters import DeadLetters
-from consumers.runtime.records import next_offsets, position_of
+from consumers.runtime.records import meant_for, next_offsets, position_of, redriven_to
 from consumers.state.batch import BatchWriter, Task, Written
 from consumers.state.cache import Cache
-from consumers.state.halting import name_in_halt
+from consumers.state.halting import name_in_halt, release_from_halt
 from consumers.state.positions import Positions
 from consumers.state.reading import Refused, Understood, read_record
 from schemas.codec import encode
@@ -87,7 +87,7 @@ class StateConsumer:
         """Fold a batch; the offsets to commit."""
         offsets = next_offsets(polled)
         if polled.records:
-            self._fold(polled.records)
+            self._fold(meant_for(polled.records, self._dead_letters.group))
             self._faults.reach("state.after_table")
         self._positions.advance({each.partition: offset for each, offset in offsets.items()})
         if polled.records:
@@ -106,6 +106,10 @@ class StateConsumer:
             self._sink.send(self._results, customer.encode(), _late_result(customer, late, self._clock.now()))
         self._send_dead(records, refused, written)
         self._sink.flush()
+        # folded, or held by a customer it names at last
+        told_apart = {position_of(record) for record in records if redriven_to(record)} - set(halting)
+        if told_apart:
+            release_from_halt(self._table, told_apart, self._stamp)
 
     def _send_dead(
         self, records: Sequence[Record], refused: Sequence[tuple[Record, Refused]], written: Written

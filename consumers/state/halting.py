@@ -1,6 +1,6 @@
 """`all, HALT`: records that may have been meant for anybody. While one is named: no claims, no commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from consumers.domain import rows
 from consumers.domain.rows import Halt
@@ -18,3 +18,14 @@ def name_in_halt(table: Table, positions: Sequence[str], stamp: Stamp) -> frozen
 
     row = rewrite(table, rows.ALL_HALT, stamp, named)
     return frozenset(positions).intersection(rows.halt(row.body).discarded if row else ())
+
+
+def release_from_halt(table: Table, positions: Collection[str], stamp: Stamp) -> None:
+    """Take records off whose copies were understood: it is known now whom they meant."""
+
+    def released(body: bytes | None) -> bytes | None:
+        halt = rows.halt(body) if body else Halt()
+        left = tuple(each for each in halt.positions if each not in positions)
+        return None if left == halt.positions else rows.to_json(halt._replace(positions=left))
+
+    rewrite(table, rows.ALL_HALT, stamp, released)

@@ -8,7 +8,7 @@ from consumers.domain.errors import InvalidRecordError
 from consumers.ports import Clock, Partition, Polled, Record, RecordSink, Table
 from consumers.runtime.control import Control, read_policy
 from consumers.runtime.deadletters import DeadLetters
-from consumers.runtime.records import next_offsets, position_of
+from consumers.runtime.records import meant_for, next_offsets, position_of
 from consumers.ticker.planning import Planner, Tick
 from consumers.ticker.sweep import Sweep
 from schemas.codec import decode
@@ -43,7 +43,7 @@ class Ticker:
 
     def handle(self, polled: Polled) -> Mapping[Partition, int]:
         """Carry out the ticks of a batch."""
-        for record in polled.records:
+        for record in meant_for(polled.records, self._dead_letters.group):
             try:
                 tick = read_tick(record, self._clock.now())
             except InvalidRecordError as error:

@@ -11,7 +11,7 @@ from consumers.domain.rows import ModeRow
 from consumers.ports import Headers, Partition, Polled, Record, Row, Write
 from consumers.runtime.backoff import LONGEST_SECONDS, backoff
 from consumers.runtime.control import ContendedError, rewrite
-from consumers.runtime.deadletters import DeadLetters, headers
+from consumers.runtime.deadletters import WITHHELD, DeadLetters, headers
 from consumers.runtime.records import next_offsets, trace_of
 
 AT = Partition("t", 0)
@@ -87,7 +87,7 @@ def test_dead_letter_of_personal_data_keeps_no_content() -> None:
     assert key is not None
     assert len(key) == 64
     assert all(b"ann" not in (each or b"") for _, each in told)
-    assert told == headers(RECORD._replace(headers=()), "group", "personal_data_in_id")
+    assert told == [*headers(RECORD._replace(headers=()), "group", "personal_data_in_id"), (WITHHELD, b"1")]
 
 
 def test_rewrite_decides_again_after_a_lost_race() -> None:

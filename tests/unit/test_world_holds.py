@@ -8,7 +8,8 @@ import pytest
 from consumers.domain import rows
 from consumers.domain.errors import PermanentError
 from consumers.domain.retention import moment
-from consumers.operations.customers import add_hold, discard_halting, discard_held, lift_hold
+from consumers.operations.customers import add_hold, lift_hold
+from consumers.operations.discarding import discard_halting, discard_held
 from producer_client import Schedule
 from tests.support.build import NOW
 from tests.support.world import World, due_world, partitions
