@@ -4,7 +4,7 @@ The table keeps the very bytes that are published, so nothing can be published b
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from consumers.domain.item import Command, Discarded, Hold, Item, Last, PurposeState, Vote
 from consumers.domain.registers import Product, Register
@@ -18,9 +18,26 @@ def to_bytes(item: Item, version: int, stamp: str, now: int) -> bytes:
     return encode(RECORD, _fields(item, version, stamp, now))
 
 
+class Published(NamedTuple):
+    """An item as written once; version and stamp name that write."""
+
+    item: Item
+    version: int
+    stamp: str
+
+
+def published(body: bytes) -> Published:
+    """The item in a CustomerState, with its write. InvalidRecordError: the bytes are none."""
+    fields = decode(body, {RECORD}).fields
+    return Published(_item(fields), fields["version"], fields["stamp"])
+
+
 def from_bytes(body: bytes) -> Item:
     """The item in a CustomerState. InvalidRecordError: the bytes are none."""
-    fields = decode(body, {RECORD}).fields
+    return _item(decode(body, {RECORD}).fields)
+
+
+def _item(fields: Mapping[str, Any]) -> Item:
     return Item(
         customer_id=fields["customer_id"],
         products={each["product"]: _product(each) for each in fields["products"]},

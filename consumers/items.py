@@ -22,10 +22,11 @@ class Stored(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An item to be written over what was read."""
+    """An item to be written over what was read; `version` where it is not the next one."""
 
     before: Stored
     after: Item
+    version: int | None = None
 
 
 class RaceLostError(TransientError):
@@ -59,8 +60,8 @@ class Items:
         return [_outcome(change, write, lost) for change, write, lost in zip(changes, writes, answers, strict=True)]
 
     def _write(self, change: Change, policy: Policy, now: int) -> Write:
-        before, after = change
-        version = before.row.version + 1 if before.row else 1
+        before, after, named = change
+        version = named or (before.row.version + 1 if before.row else 1)
         mark = self._stamp()
         body = to_bytes(after, version, mark, now)
         key = state_key(after.customer_id)

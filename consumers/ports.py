@@ -113,6 +113,13 @@ class TopicOffsets(Protocol):
         """
 
 
+class Groups(Protocol):
+    """Consumer groups from outside. Errors: TransientError."""
+
+    def members(self, group: str) -> int:
+        """How many members a group has; 0 for one that does not exist."""
+
+
 class TopicReader(Protocol):
     """Reads a topic from outside any group. Errors: TransientError, in which case the reading begins again."""
 

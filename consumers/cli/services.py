@@ -1,16 +1,19 @@
 """`lapse service`: which services are live."""
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
 
 from consumers.app import new_stamp
 from consumers.cli.context import By, app_of
-from consumers.cli.output import AsJson, show
+from consumers.cli.output import AsJson, progress, show, show_json
 from consumers.domain.policy import Mode
+from consumers.operations import tending as operations
 from consumers.operations.abandoning import abandon_all
 from consumers.operations.customers import when
 from consumers.operations.modes import ServiceMode, resume_everything, service_modes, set_mode, stop_everything
+from consumers.operations.statelog import StateLog
 from consumers.runtime.control import read_policy
 
 commands = typer.Typer(help="Services: live, dry run, stopped.", no_args_is_help=True)
@@ -19,6 +22,7 @@ Reason = Annotated[str | None, typer.Option(help="Why; kept with the mode.")]
 Why = Annotated[str, typer.Option("--reason", help="Why; kept with the stop.")]
 Service = Annotated[str | None, typer.Option(help="Only this service; everything if left out.")]
 Abandon = Annotated[bool, typer.Option("--abandon", help="Release it from the commands in flight, for good.")]
+Execute = Annotated[bool, typer.Option("--execute", help="Do it; without this only count.")]
 COLUMNS = ("service", "purpose", "mode", "by", "at")
 
 
@@ -65,6 +69,20 @@ def dry_run(
 def stop(context: typer.Context, name: Name, by: By, reason: Reason = None, as_json: AsJson = False) -> None:
     """Pause a service; its purpose claims nobody until it is enabled again."""
     _set(context, name, "stopped", by, reason, as_json=as_json)
+
+
+@commands.command()
+def backfill(context: typer.Context, name: Name, execute: Execute = False, as_json: AsJson = False) -> None:
+    """Send the completed commands of every customer to a service added since, and to it alone."""
+    app = app_of(context)
+    log = StateLog(app.reader, app.offsets, app.names.state)
+    with closing(app.sink()) as sink, progress("looked at", None) as done:
+        items, topic = app.items(sink), app.names.commands
+        owed = operations.backfill(app.table, log, items, sink, topic, name, app.clock, execute=execute, done=done)
+    if as_json:
+        show_json({"commands": owed, "sent": execute})
+    else:
+        typer.echo(f"{owed} commands sent" if execute else f"{owed} commands would be sent; --execute does it")
 
 
 def stop_all(context: typer.Context, by: By, reason: Why, service: Service = None) -> None:

@@ -97,7 +97,7 @@ def resume_deferred(item: Item, policy: Policy, now: int) -> Decided:
 def _taken_up(state: PurposeState, services: Collection[str], policy: Policy, now: int) -> Command | None:
     if not services or state.last is None:
         return None
-    command = _as_command(state, state.last, now + policy.lease)
+    command = as_command(state, state.last, now + policy.lease)
     outcomes = {service: outcome for service, outcome in command.outcomes.items() if service not in services}
     return command._replace(outcomes=outcomes, sent_at=now)
 
@@ -241,7 +241,7 @@ def _reopened(state: PurposeState, message: str, service: str, lease_until: int)
     """The command of `message` with this service outstanding again, where it is committed or was the last one."""
     command, last = state.command, state.last
     if command is None and last is not None and last.id == message:
-        command = _as_command(state, last, lease_until)
+        command = as_command(state, last, lease_until)
     if command is None or command.id != message or command.phase != "COMMITTED":
         return None
     services = command.services if service in command.services else (*command.services, service)
@@ -249,7 +249,7 @@ def _reopened(state: PurposeState, message: str, service: str, lease_until: int)
     return command._replace(services=services, outcomes=outcomes, lease_until=lease_until)
 
 
-def _as_command(state: PurposeState, last: Last, lease_until: int) -> Command:
+def as_command(state: PurposeState, last: Last, lease_until: int) -> Command:
     """The last command as it was before its last outcome."""
     return Command(
         id=last.id,

@@ -44,3 +44,14 @@ class MemoryOffsets:
             return {
                 number: self._broker.log(Partition(topic, number)) for number in range(self._broker.partitions(topic))
             }
+
+
+class MemoryGroups:
+    """Groups of a MemoryBroker from outside. Fulfils Groups."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self._broker = broker
+
+    def members(self, group: str) -> int:
+        """How many members a group has."""
+        return self._broker.group(group).size

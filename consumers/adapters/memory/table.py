@@ -50,6 +50,20 @@ class MemoryTable:
         with self._lock:
             return sum(1 for _ in self._entries(due_shard, until))
 
+    def backup(self) -> Mapping[Key, Row]:
+        """The rows as they stand; for `restore`."""
+        with self._lock:
+            return dict(self._rows)
+
+    def restore(self, backup: Mapping[Key, Row]) -> None:
+        """Be as at the time of a backup, index included; an empty one is a lost table."""
+        with self._lock:
+            self._rows = dict(backup)
+            self._index.clear()
+            for row in backup.values():
+                if row.keys:
+                    self._index[row.keys.due_shard][row.key.id] = row.keys.next_action_at
+
     def _entries(self, due_shard: str, until: int) -> Iterator[IndexEntry]:
         entries = self._index.get(due_shard, {}).items()
         return (IndexEntry(customer, at) for customer, at in entries if at <= until)

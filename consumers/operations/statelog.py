@@ -1,0 +1,74 @@
+"""lapse.state read as a whole: the newest record of each customer, a partition at a time.
+
+Memory: one small entry per customer of a partition. A record may be older than one before it (a paused writer); the
+version tells. A tombstone ends what was before it: who comes back starts at version 1.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from consumers.item_record import Published, published
+from consumers.ports import TopicOffsets, TopicReader
+
+BATCH = 500
+
+
+class Seen(NamedTuple):
+    """A customer's newest record: where it stands, by which write."""
+
+    offset: int
+    version: int
+    stamp: str
+
+
+class StateLog:
+    """Reads lapse.state."""
+
+    def __init__(self, reader: TopicReader, offsets: TopicOffsets, topic: str) -> None:
+        self._reader, self._offsets, self._topic = reader, offsets, topic
+
+    def newest(self) -> Iterator[Mapping[str, Seen]]:
+        """Per partition: the newest record of each customer who was not forgotten. TransientError: begin again."""
+        for partition in self._offsets.end(self._topic):
+            yield self._newest(partition)
+
+    def customers(self) -> Iterator[list[str]]:
+        """Every customer, in batches."""
+        for seen in self.newest():
+            yield from _slices(list(seen))
+
+    def items(self) -> Iterator[dict[str, Published]]:
+        """The newest item of every customer, in batches."""
+        for partition in self._offsets.end(self._topic):
+            wanted = {each.offset for each in self._newest(partition).values()}
+            batch: dict[str, Published] = {}
+            for record in self._reader.read(self._topic, self._only(partition)):
+                if record.offset in wanted and record.value is not None and record.key is not None:
+                    batch[record.key.decode()] = published(record.value)
+                if len(batch) == BATCH:
+                    yield batch
+                    batch = {}
+            if batch:
+                yield batch
+
+    def _newest(self, partition: int) -> dict[str, Seen]:
+        seen: dict[str, Seen] = {}
+        for record in self._reader.read(self._topic, self._only(partition)):
+            customer = (record.key or b"").decode()
+            if record.value is None:
+                seen.pop(customer, None)
+                continue
+            found = published(record.value)
+            if customer not in seen or seen[customer].version <= found.version:
+                seen[customer] = Seen(record.offset, found.version, found.stamp)
+        return seen
+
+    def _only(self, partition: int) -> dict[int, int]:
+        ends = self._offsets.end(self._topic)
+        first = self._offsets.beginning(self._topic)[partition]
+        return {**ends, partition: first}
+
+
+def _slices(customers: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(customers), BATCH):
+        yield customers[start : start + BATCH]
