@@ -94,6 +94,13 @@ class RecordSink(Protocol):
         """Wait until all handed over since the last flush is acknowledged. TransientError: some of it may not be."""
 
 
+class Unread(NamedTuple):
+    """What a group has still to read: how many records, and since when (append time of the first, microseconds)."""
+
+    records: int = 0
+    since: int | None = None
+
+
 class TopicOffsets(Protocol):
     """What the broker says about topics and groups. Errors: TransientError."""
 
@@ -106,6 +113,18 @@ class TopicOffsets(Protocol):
     def lag(self, group: str, topic: str) -> int:
         """How many records of a topic a group has still to read, transaction markers counted; all without offsets."""
 
+    def unread(self, group: str, topic: str) -> Unread:
+        """What a group can read and has not: nothing where only transaction markers or undecided records are left.
+
+        Looks at the first record of each partition, from outside the group. Markers behind it are counted.
+        """
+
+    def committed(self, group: str, topic: str) -> Mapping[int, int | None]:
+        """Committed offsets of a group by partition of a topic, None where there is none."""
+
+    def since(self, topic: str, at: int) -> Mapping[int, int]:
+        """Offsets of the first records appended at `at` (microseconds) or later, by partition; else the end."""
+
     def passed(self, group: str, topic: str, at: int) -> bool:
         """Whether a group is past, in every partition, all that was appended before `at` (microseconds).
 
@@ -113,11 +132,21 @@ class TopicOffsets(Protocol):
         """
 
 
+class Moved(NamedTuple):
+    """Committed offsets of a group by partition, before and, as read back, after."""
+
+    before: Mapping[int, int | None]
+    after: Mapping[int, int | None]
+
+
 class Groups(Protocol):
     """Consumer groups from outside. Errors: TransientError."""
 
     def members(self, group: str) -> int:
         """How many members a group has; 0 for one that does not exist."""
+
+    def reset(self, group: str, topic: str, offsets: Mapping[int, int]) -> Moved:
+        """Set a group's offsets by partition, and read them back. PermanentError: it has members."""
 
 
 class TopicReader(Protocol):

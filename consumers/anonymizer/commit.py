@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from consumers.anonymizer.reading import Order
-from consumers.domain.commands import Verdict, judge, record_outcome
+from consumers.domain.commands import Verdict, judge
 from consumers.domain.item import Command
+from consumers.domain.outcomes import record_outcome
 from consumers.domain.policy import Policy, Purpose
 from consumers.items import Change, Items, Stored, races
 from consumers.ports import Clock, Metrics, RecordSink

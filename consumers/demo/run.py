@@ -142,7 +142,7 @@ class Demo:
 
     def set_back(self, group: str, topic: str) -> int:
         """Set a group back to the start; how many records it reads again."""
-        moved = self.app.groups.reset_to_earliest(group, topic)
+        moved = self.app.groups.reset(group, topic, self.app.offsets.beginning(topic))
         return sum((moved.before[at] or 0) - (after or 0) for at, after in moved.after.items())
 
 

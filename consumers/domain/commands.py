@@ -1,4 +1,4 @@
-"""The life of a command: claim, lease, commit point, replay, outcome. Each function is one row of "who writes what".
+"""The life of a command: claim, lease, commit point, replay. Each function is one row of "who writes what".
 
 Every result is written under the condition that the item is still as it was read; a lost race means: read again,
 decide again. All times are microseconds since the epoch, UTC.
@@ -10,12 +10,10 @@ from typing import Literal, NamedTuple
 from consumers.domain.due import command_id, counted, is_due
 from consumers.domain.item import (
     AWAITED,
-    FINISHED,
-    GIVEN_UP,
     Command,
     Item,
-    Last,
     PurposeState,
+    as_command,
     outstanding,
     owing,
     unanswered,
@@ -247,55 +245,3 @@ def _reopened(state: PurposeState, message: str, service: str, lease_until: int)
     services = command.services if service in command.services else (*command.services, service)
     outcomes = {name: outcome for name, outcome in command.outcomes.items() if name != service}
     return command._replace(services=services, outcomes=outcomes, lease_until=lease_until)
-
-
-def as_command(state: PurposeState, last: Last, lease_until: int) -> Command:
-    """The last command as it was before its last outcome."""
-    return Command(
-        id=last.id,
-        attempt=state.attempt,
-        phase="COMMITTED",
-        services=last.services,
-        sent_at=last.committed_at,
-        lease_until=lease_until,
-        outcomes=last.outcomes,
-        committed_at=last.committed_at,
-    )
-
-
-def record_outcome(
-    item: Item, purpose: str, message: str, service: str, outcome: str, now: int, deferred_until: int | None = None
-) -> Item | None:
-    """The item with a service's outcome, completed when it was the last one; None where none is owed.
-
-    SUPERSEDED, LATE and the like answer one message; they are no outcome of a command. A DEFERRED service waits for
-    its own date, `deferred_until`.
-    """
-    state = item.of(purpose)
-    command = state.command
-    if command is None or command.id != message or command.phase != "COMMITTED":
-        return None
-    if service not in outstanding(command) or outcome not in FINISHED | GIVEN_UP:
-        return None
-    command = command._replace(outcomes={**command.outcomes, service: outcome})
-    if outcome == "DEFERRED" and deferred_until is not None:
-        state = state._replace(deferred={**state.deferred, service: deferred_until})
-    if outstanding(command):
-        return item.having(purpose, state._replace(command=command))
-    assert command.committed_at is not None, "a committed command has a time"
-    last = Last(command.id, command.services, command.outcomes, command.committed_at, now)
-    return item.having(purpose, state._replace(command=None, retry_at=None, last=last))
-
-
-def abandon(item: Item, purpose: str, command_id: str, service: str, now: int) -> Item | None:
-    """The item with a service released from a command by a person; None where it owes none.
-
-    After the commit an outcome like any other. Before it the whole command is withdrawn: the next tick claims anew.
-    """
-    state = item.of(purpose)
-    command = state.command
-    if command is None or command.id != command_id or service not in outstanding(command):
-        return None
-    if command.phase == "COMMITTED":
-        return record_outcome(item, purpose, command_id, service, "ABANDONED", now)
-    return item.having(purpose, state._replace(command=None))

@@ -116,3 +116,17 @@ def owing(command: Command) -> tuple[str, ...]:
     if command.phase == "ASKED":
         return tuple(service for service, vote in command.votes.items() if vote.vote == "UNKNOWN")
     return unanswered(command)
+
+
+def as_command(state: PurposeState, last: Last, lease_until: int) -> Command:
+    """The last command as it was before its last outcome."""
+    return Command(
+        id=last.id,
+        attempt=state.attempt,
+        phase="COMMITTED",
+        services=last.services,
+        sent_at=last.committed_at,
+        lease_until=lease_until,
+        outcomes=last.outcomes,
+        committed_at=last.committed_at,
+    )

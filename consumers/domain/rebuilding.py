@@ -3,9 +3,9 @@
 Registers and their spent marks unite, as any two copies of them do. The rest comes from the higher version.
 """
 
-from consumers.domain.commands import Sent, as_command
+from consumers.domain.commands import Sent
 from consumers.domain.due import command_id, counted
-from consumers.domain.item import Item
+from consumers.domain.item import Item, as_command
 from consumers.domain.policy import Policy, Purpose
 from consumers.domain.registers import merge_products
 

@@ -25,22 +25,22 @@ def java() -> str:
     return _program("java")
 
 
-def jars(name: str, workspace: Workspace, progress: Callable[[str], None]) -> Path:
-    """The directory with everything the package's `NAME.pom.xml` names; downloaded on first use.
+def jars(name: str, workspace: Workspace, progress: Callable[[str], None], pom: bytes | None = None) -> Path:
+    """The directory with everything a pom names, by default the package's `NAME.pom.xml`; downloaded on first use.
 
     Raises:
         LocalServicesError: Maven is missing or failed.
     """
-    pom = resources.files("consumers.local").joinpath(f"{name}.pom.xml").read_bytes()
+    wanted = pom or resources.files("consumers.local").joinpath(f"{name}.pom.xml").read_bytes()
 
     def download(target: Path) -> None:
         progress(f"{name}: downloading its jars, once")
-        (target / "pom.xml").write_bytes(pom)
+        (target / "pom.xml").write_bytes(wanted)
         goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}"]
         command = [_program("mvn"), "-q", "-B", "-f", str(target / "pom.xml"), *goal]
         workspace.run(command, workspace.logs / f"{name}-maven.log")
 
-    return cache.prepared(f"{name}-{hashlib.sha256(pom).hexdigest()[:12]}", download)
+    return cache.prepared(f"{name}-{hashlib.sha256(wanted).hexdigest()[:12]}", download)
 
 
 def _program(name: str) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from consumers.domain.commands import abandon
 from consumers.domain.errors import PermanentError
 from consumers.domain.index import SHARDS, Prefix, shard
 from consumers.domain.item import Command, outstanding
+from consumers.domain.outcomes import abandon
 from consumers.domain.policy import Policy
 from consumers.items import Change, Items, Stored, races
 from consumers.ports import Clock, IndexEntry, RecordSink, Table

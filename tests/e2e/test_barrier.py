@@ -157,7 +157,7 @@ def test_replay_shuts_the_barrier_until_the_events_are_folded_again(lapse: Insta
     lapse.close_product("replay-due")
     with lapse.roles("state"):
         lapse.wait_until_folded()
-    lapse.app.groups.reset_to_earliest(lapse.app.names.state_group, lapse.app.names.events)
+    lapse.rewind("state")
     assert lapse.folded()  # the rows say what the table contains, whatever the group's offsets are
 
     with lapse.role_process("state", fault="state.after_table:hang"):
@@ -178,7 +178,7 @@ def test_replay_shuts_the_barrier_until_the_events_are_folded_again(lapse: Insta
 
 def test_reset_group_that_nobody_runs_leaves_the_barrier_open(lapse: Installation) -> None:
     claimed(lapse, "reset")
-    lapse.app.groups.reset_to_earliest(lapse.app.names.state_group, lapse.app.names.events)
+    lapse.rewind("state")
 
     with lapse.roles(*WORKERS):
         lapse.wait_until_completed("reset")

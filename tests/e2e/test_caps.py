@@ -152,7 +152,7 @@ def test_ticks_replayed_from_the_start_claim_nobody(lapse: Installation) -> None
     with lapse.roles("state", "ticker"):
         lapse.tick()
         news = folded(lapse, 2)
-    lapse.app.groups.reset_to_earliest(lapse.app.names.ticker_group, lapse.app.names.ticks)
+    lapse.rewind("ticker")
     with lapse.roles("state", "ticker"):
         read_all(lapse, "ticker")
         assert claimed(lapse, news) == 0

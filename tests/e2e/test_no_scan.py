@@ -60,7 +60,7 @@ def replay(lapse: Installation) -> None:
         (lapse.app.names.anonymizer_group("crm"), lapse.app.names.commands),
         (lapse.app.names.state_group, lapse.app.names.events),
     ):
-        lapse.app.groups.reset_to_earliest(group, topic)
+        lapse.app.groups.reset(group, topic, lapse.app.offsets.beginning(topic))
     with lapse.roles():
         read_all(lapse, "anonymizer.crm", "state")
 

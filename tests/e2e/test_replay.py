@@ -40,7 +40,11 @@ def replay(lapse: Installation, *services: str) -> None:
     """Set these groups back to the first command, and let them read all again side by side."""
     roles = [f"anonymizer.{service}" for service in services]
     for service in services:
-        lapse.app.groups.reset_to_earliest(lapse.app.names.anonymizer_group(service), lapse.app.names.commands)
+        lapse.app.groups.reset(
+            lapse.app.names.anonymizer_group(service),
+            lapse.app.names.commands,
+            lapse.app.offsets.beginning(lapse.app.names.commands),
+        )
     with lapse.roles("state", *roles):
         read_all(lapse, *roles)
 
@@ -96,7 +100,11 @@ def test_customer_who_comes_back_while_the_replay_waits_is_not_erased(lapse: Ins
     with lapse.producer() as producer:
         producer.postpone(customer, "activity", until=ahead(days=40))
     before = standing(lapse, [customer])
-    lapse.app.groups.reset_to_earliest(lapse.app.names.anonymizer_group("crm"), lapse.app.names.commands)
+    lapse.app.groups.reset(
+        lapse.app.names.anonymizer_group("crm"),
+        lapse.app.names.commands,
+        lapse.app.offsets.beginning(lapse.app.names.commands),
+    )
     with lapse.roles("anonymizer.crm") as anonymizer:
         waits_for(anonymizer, "anonymizer.crm", "BarrierClosedError")
         with lapse.roles("state"):

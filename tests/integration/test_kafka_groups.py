@@ -29,7 +29,7 @@ def test_a_group_without_members_is_set_back_to_what_is_left(backend: RealKafka)
     reader.source.commit({Partition(topic, 0): 9})
     reader.source.close()
     backend.delete_before(topic, 4)
-    moved = KafkaGroups(backend.config).reset_to_earliest(topic, topic)
+    moved = KafkaGroups(backend.config).reset(topic, topic, backend.offsets().beginning(topic))
     assert moved == ({0: 9}, {0: 4})
     again = backend.reader(topic, topic)
     again.until(lambda: len(again.records) >= 5)
@@ -43,7 +43,7 @@ def test_a_group_with_members_is_not_set_back(backend: RealKafka) -> None:
     groups = KafkaGroups(backend.config)
     assert groups.members(topic) == 1
     with pytest.raises(PermanentError, match="has 1 members; stop them first"):
-        groups.reset_to_earliest(topic, topic)
+        groups.reset(topic, topic, {0: 0})
 
 
 def test_the_broker_refuses_a_member_that_joined_meanwhile(backend: RealKafka, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from consumers.domain.commands import Verdict, claim, judge, record_outcome
+from consumers.domain.commands import Verdict, claim, judge
 from consumers.domain.due import command_id
 from consumers.domain.item import Command, Item
+from consumers.domain.outcomes import record_outcome
 from tests.support.build import HOUR, NOW, all_live, at, item, policy, purpose, schedule
 
 MARKETING: Final = purpose()

@@ -102,9 +102,13 @@ class Installation(PeopleDatabases):
             self.make_database(service)
             set_mode(app.table, service, "live", "test", app.clock, new_stamp, guard=service in self.voters)
 
+    def make_empty_table(self) -> None:
+        """The table without a row."""
+        apply_table(self.app.dynamodb, self.app.settings.table.name, dev=True)
+
     def make_table(self) -> None:
         """The table as on a first installation, with the policy."""
-        apply_table(self.app.dynamodb, self.app.settings.table.name, dev=True)
+        self.make_empty_table()
         write_first_positions(self.app.table, self.app.offsets, self.app.names, new_stamp)
         apply_policy(self.app.table, self.app.settings.policy(), new_stamp)
 
@@ -228,10 +232,15 @@ class Installation(PeopleDatabases):
         topic, group = self.app._reads(_role(role))
         return group, topic
 
+    def rewind(self, role: str) -> None:
+        """Set a role's group back to the first record of its topic."""
+        group, topic = self.group_and_topic(role)
+        self.app.groups.reset(group, topic, self.app.offsets.beginning(topic))
+
     def group_offsets(self, role: str) -> dict[int, int | None]:
         """Committed offsets of a role's group on the topic it reads."""
         group, topic = self.group_and_topic(role)
-        return dict(self.app.groups.would_reset_to_earliest(group, topic).before)
+        return dict(self.app.offsets.committed(group, topic))
 
     # ---- topics ------------------------------------------------------------------------------------------------------
 

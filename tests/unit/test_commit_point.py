@@ -2,10 +2,11 @@
 
 import pytest
 
-from consumers.domain.commands import Verdict, claimable, judge, record_outcome
+from consumers.domain.commands import Verdict, claimable, judge
 from consumers.domain.due import due_date
 from consumers.domain.folding import fold, hold
 from consumers.domain.item import Item, Last, Phase, PurposeState, outstanding
+from consumers.domain.outcomes import record_outcome
 from consumers.domain.registers import Event
 from tests.support.build import DAY, HOUR, NOW, item, postpone, schedule
 from tests.support.flight import (

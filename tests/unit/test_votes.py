@@ -1,7 +1,8 @@
 """Votes and refusals: what each row requires, and what it writes."""
 
-from consumers.domain.commands import claim, judge, put_off, record_outcome, resume_deferred, serve_leases
+from consumers.domain.commands import claim, judge, put_off, resume_deferred, serve_leases
 from consumers.domain.item import AWAITED, Item, Vote, owing
+from consumers.domain.outcomes import record_outcome
 from consumers.domain.votes import refused, vote
 from tests.support.build import DAY, HOUR, NOW, at, schedule
 from tests.support.build import item as item_of

@@ -1,7 +1,7 @@
 """Kafka through confluent-kafka. No type of that client leaves this package."""
 
 from consumers.adapters.kafka.config import KafkaConfig
-from consumers.adapters.kafka.groups import KafkaGroups, Moved
+from consumers.adapters.kafka.groups import KafkaGroups
 from consumers.adapters.kafka.offsets import KafkaOffsets
 from consumers.adapters.kafka.reader import KafkaReader
 from consumers.adapters.kafka.sink import KafkaSink
@@ -17,5 +17,4 @@ __all__ = [
     "KafkaSink",
     "KafkaSource",
     "KafkaTopics",
-    "Moved",
 ]

@@ -1,9 +1,8 @@
 """Setting the offsets of a group that nobody is a member of."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import partial
-from typing import NamedTuple
 
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
@@ -11,17 +10,10 @@ from confluent_kafka.admin import AdminClient
 from consumers.adapters.kafka.answers import answer
 from consumers.adapters.kafka.commits import Commits, leave
 from consumers.adapters.kafka.config import ANSWER_SECONDS, KafkaConfig, admin_properties, observer_properties
-from consumers.adapters.kafka.offsets import KafkaOffsets, committed_offsets
+from consumers.adapters.kafka.offsets import committed_offsets
 from consumers.adapters.record_rules import PARTITION_REVOKED
 from consumers.domain.errors import LapseError, PermanentError
-from consumers.ports import Partition
-
-
-class Moved(NamedTuple):
-    """Committed offsets of a group by partition, before and, as read back, after."""
-
-    before: Mapping[int, int | None]
-    after: Mapping[int, int | None]
+from consumers.ports import Moved, Partition
 
 
 class KafkaGroups:
@@ -39,33 +31,6 @@ class KafkaGroups:
         """
         future = self._admin.describe_consumer_groups([group], request_timeout=ANSWER_SECONDS)[group]
         return len(answer(future, f"members of {group}").members)
-
-    def would_reset_to_earliest(self, group: str, topic: str) -> Moved:
-        """What `reset_to_earliest` would do; changes nothing.
-
-        Raises:
-            TransientError: The broker is away.
-            PermanentError: The group has members, or the topic does not exist.
-        """
-        if members := self.members(group):
-            raise _has_members(group, f"{members}")
-        with (
-            closing(KafkaOffsets(self._config)) as offsets,
-            closing(Consumer(observer_properties(self._config, group))) as outsider,
-        ):
-            first = offsets.beginning(topic)
-            before = committed_offsets(outsider, [Partition(topic, number) for number in first])
-        return Moved(_numbers(before), first)
-
-    def reset_to_earliest(self, group: str, topic: str) -> Moved:
-        """Set a group back to the first records that are still in the log.
-
-        Raises:
-            TransientError: The broker is away.
-            PermanentError: The group has members, the topic does not exist, or what was read back is not what was set.
-        """
-        with closing(KafkaOffsets(self._config)) as offsets:
-            return self.reset(group, topic, offsets.beginning(topic))
 
     def reset(self, group: str, topic: str, offsets: Mapping[int, int]) -> Moved:
         """Set a group's offsets by partition.

@@ -9,8 +9,9 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from consumers.adapters.kafka.answers import answer, partition_counts
 from consumers.adapters.kafka.config import ANSWER_SECONDS, KafkaConfig, admin_properties, observer_properties
 from consumers.adapters.kafka.failures import kafka_error, raisable
+from consumers.adapters.kafka.peek import first_records
 from consumers.domain.errors import TransientError
-from consumers.ports import Partition
+from consumers.ports import Partition, Unread
 
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # its return types are missing
 _EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
@@ -63,6 +64,22 @@ class KafkaOffsets:
         committed = self._committed(group, topic, ends)
         return sum(max(0, end - max(committed[number] or 0, first[number])) for number, end in ends.items())
 
+    def unread(self, group: str, topic: str) -> Unread:
+        """What a group can read and has not: nothing where only transaction markers or undecided records are left.
+
+        Looks at the first record of each partition, from outside the group. Markers behind it are counted.
+
+        Raises:
+            TransientError: The broker is away.
+            PermanentError: No such topic.
+        """
+        ends, first, committed = self.end(topic), self.beginning(topic), self.committed(group, topic)
+        starts = {number: max(committed[number] or 0, first[number]) for number in ends}
+        waiting = {Partition(topic, number): start for number, start in starts.items() if start < ends[number]}
+        found = first_records(self._observer(group), waiting)
+        records = sum(ends[at.partition] - place.offset for at, place in found.items())
+        return Unread(records, min((place.timestamp for place in found.values()), default=None))
+
     def passed(self, group: str, topic: str, at: int) -> bool:
         """Whether a group is past, in every partition, all that was appended before `at` (microseconds).
 
@@ -72,14 +89,31 @@ class KafkaOffsets:
             TransientError: The broker is away.
             PermanentError: No such topic.
         """
+        committed = self.committed(group, topic)
+        return all((committed[number] or 0) >= target for number, target in self.since(topic, at).items())
+
+    def since(self, topic: str, at: int) -> Mapping[int, int]:
+        """Offsets of the first records appended at `at` (microseconds) or later, by partition; else the end.
+
+        Raises:
+            TransientError: The broker is away.
+            PermanentError: No such topic.
+        """
         # Timestamps are milliseconds: the first record at or after `at` is the one at the next full millisecond.
         spec = OffsetSpec.for_timestamp(-(-at // 1000))
-        # The undecided end, so that a transaction still open keeps the group from being past it.
-        ends = self._listed(topic, _LATEST, IsolationLevel.READ_UNCOMMITTED)
+        # The undecided end, so that a transaction still open keeps a group from being past it.
+        ends = self.end(topic)
         first = self._listed(topic, spec, IsolationLevel.READ_UNCOMMITTED)
-        committed = self._committed(group, topic, ends)
-        targets = {number: first[number] if first[number] >= 0 else end for number, end in ends.items()}
-        return all((committed[number] or 0) >= target for number, target in targets.items())
+        return {number: first[number] if first[number] >= 0 else end for number, end in ends.items()}
+
+    def committed(self, group: str, topic: str) -> Mapping[int, int | None]:
+        """Committed offsets of a group by partition of a topic, None where there is none.
+
+        Raises:
+            TransientError: The broker is away.
+            PermanentError: No such topic.
+        """
+        return self._committed(group, topic, range(self._count(topic)))
 
     def close(self) -> None:
         """Release connections."""

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from consumers.adapters.memory.broker import MemoryBroker, MemoryLog
-from consumers.ports import Partition
+from consumers.domain.errors import PermanentError
+from consumers.ports import Moved, Partition, Unread
 
 
 class MemoryOffsets:
@@ -30,6 +31,22 @@ class MemoryOffsets:
             max(0, log.end - max(committed.get(Partition(topic, number), 0), log.first)) for number, log in logs.items()
         )
 
+    def unread(self, group: str, topic: str) -> Unread:
+        """What a group can read and has not."""
+        logs, committed = self._logs(topic), self.committed(group, topic)
+        found = [(log.end, log.read(max(committed[number] or 0, log.first), 1)[0]) for number, log in logs.items()]
+        first = [(end - records[0].offset, records[0].timestamp) for end, records in found if records]
+        return Unread(sum(count for count, _ in first), min((at for _, at in first), default=None))
+
+    def committed(self, group: str, topic: str) -> Mapping[int, int | None]:
+        """Committed offsets of a group by partition of a topic."""
+        committed = self._broker.group(group).committed
+        return {number: committed.get(Partition(topic, number)) for number in self._logs(topic)}
+
+    def since(self, topic: str, at: int) -> Mapping[int, int]:
+        """Offsets of the first records appended at `at` (microseconds) or later; else the end."""
+        return {number: log.at(at) for number, log in self._logs(topic).items()}
+
     def passed(self, group: str, topic: str, at: int) -> bool:
         """Whether a group is past, in every partition, all that was appended before `at` (microseconds)."""
         logs, committed = self._logs(topic), self._broker.group(group).committed
@@ -55,3 +72,12 @@ class MemoryGroups:
     def members(self, group: str) -> int:
         """How many members a group has."""
         return self._broker.group(group).size
+
+    def reset(self, group: str, topic: str, offsets: Mapping[int, int]) -> Moved:
+        """Set a group's offsets. PermanentError: it has members."""
+        if self.members(group):
+            raise PermanentError(f"group {group} has members; stop them first", code="group_has_members")
+        committed = self._broker.group(group).committed
+        before = {number: committed.get(Partition(topic, number)) for number in offsets}
+        committed.update({Partition(topic, number): offset for number, offset in offsets.items()})
+        return Moved(before, dict(offsets))

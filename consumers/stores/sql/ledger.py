@@ -63,12 +63,24 @@ class SqlLedger:
             "WHERE service = {{service}} AND command_id = ANY(CAST({{commands}} AS text[]))",
             service=service,
         )
+        self._exists = statement("SELECT to_regclass({{table}})", table=table)
+        self._reached = statement(
+            f'SELECT "partition" AS part, max("offset") AS off FROM {table} '  # noqa: S608 - names are quoted, values bound
+            'WHERE service = {{service}} GROUP BY "partition"',
+            service=service,
+        )
         self._write = statement(_insert(table), service=service, digest=digest)
 
     def read(self, connection: Connection, commands: Sequence[str]) -> dict[str, LedgerRow]:
         """Rows of these commands, by command id."""
         found = connection.execute(self._read, {"commands": array(commands)})
         return {row.command_id: LedgerRow(row.command_id, row.outcome, row.rows) for row in found}
+
+    def reached(self, connection: Connection) -> dict[int, int] | None:
+        """The highest command offset by partition; None where the table is not there."""
+        if connection.execute(self._exists).scalar() is None:
+            return None
+        return {row.part: row.off for row in connection.execute(self._reached)}
 
     def write(self, connection: Connection, entries: Sequence[Entry]) -> None:
         """Add rows; one that is there already stays as it is."""

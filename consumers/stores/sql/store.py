@@ -76,6 +76,14 @@ class SqlStore:
             return self._ledger.read(connection, command_ids)
 
     @translated
+    def reached(self) -> Mapping[int, int] | None:
+        """The highest command offset in the ledger by partition; None where the database has no ledger."""
+        if self._ledger is None:
+            return None
+        with self._engine.connect() as connection:
+            return self._ledger.reached(connection)
+
+    @translated
     def unflagged(self, customer_ids: Sequence[str]) -> frozenset[str]:
         """Which of these customers have root rows not anonymized yet; one statement.
 

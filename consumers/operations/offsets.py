@@ -1,0 +1,113 @@
+"""Where a group stands, and setting it back: decided first, then written by an outsider and read back."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from consumers.domain import resetting, rows
+from consumers.domain.errors import InvalidRecordError, PermanentError
+from consumers.domain.names import Names
+from consumers.domain.resetting import Log, Logs
+from consumers.ports import Groups, Table, TopicOffsets, TopicReader
+from schemas.codec import decode
+
+Target = Callable[[Logs], dict[int, int]]
+
+
+class Group(NamedTuple):
+    """A consumer group by its full name, and the topic it reads."""
+
+    name: str
+    topic: str
+
+
+class Reset(NamedTuple):
+    """One partition of a reset."""
+
+    partition: int
+    before: int | None
+    after: int
+
+
+def named_group(names: Names, group: str) -> Group:
+    """A group by its full or short name. PermanentError: no role has such a group."""
+    full = group if group.startswith(names.prefix) else names.prefix + group
+    if full == names.state_group:
+        return Group(full, names.events)
+    if full == names.ticker_group:
+        return Group(full, names.ticks)
+    if full.startswith(names.anonymizer_group("")) and full != names.anonymizer_group(""):
+        return Group(full, names.commands)
+    raise PermanentError(f"no group {group}; choose state, ticker or anonymizer.NAME")
+
+
+def logs_of(offsets: TopicOffsets, group: Group) -> dict[int, Log]:
+    """Every partition as the group sees it."""
+    committed, first = offsets.committed(group.name, group.topic), offsets.beginning(group.topic)
+    return {number: Log(committed[number], first[number], end) for number, end in offsets.end(group.topic).items()}
+
+
+def planned(logs: Logs, target: Target, partitions: Collection[int] | None, *, backward_only: bool) -> dict[int, int]:
+    """The offsets a reset would write.
+
+    Raises:
+        PermanentError: The target cannot be had, or the state group would go forward.
+    """
+    chosen = {number: log for number, log in logs.items() if partitions is None or number in partitions}
+    unknown = sorted(set(partitions or ()) - logs.keys())
+    if unknown:
+        raise PermanentError(f"the topic has no partitions {', '.join(map(str, unknown))}")
+    after = target(chosen)
+    if backward_only:
+        resetting.refuse_forward(chosen, after)
+    return after
+
+
+def reset(groups: Groups, group: Group, before: Logs, after: Mapping[int, int], *, execute: bool) -> list[Reset]:
+    """Write the offsets, or only say what would be written. PermanentError: the group has members."""
+    if members := groups.members(group.name):
+        raise PermanentError(
+            f"group {group.name} has {members} members; stop them first (one that died counts until its session ends)",
+            code="group_has_members",
+        )
+    standing: Mapping[int, int | None] = {number: before[number].committed for number in after}
+    if execute:
+        moved = groups.reset(group.name, group.topic, after)
+        standing = moved.before
+    return [Reset(number, standing[number], offset) for number, offset in sorted(after.items())]
+
+
+def to_backup(
+    table: Table,
+    reader: TopicReader,
+    results: str,
+    service: str,
+    reached: Mapping[int, int] | None,
+    batch: int,
+    taken_at: int | None,
+) -> Target:
+    """The target that makes a restored database be erased again.
+
+    `reached`: highest command offsets of the restored ledger by partition; empty or None where it has none.
+
+    Raises:
+        PermanentError: The service is not stopped; or there is no ledger, and nobody said when the backup was taken.
+    """
+    row = table.read([rows.mode_key(service)]).get(rows.mode_key(service))
+    if row is None or rows.mode(row.body).mode != "stopped":
+        raise PermanentError(f"{service} is not stopped; `lapse service stop {service}` first")
+    if reached:
+        return lambda logs: resetting.to_backup_by_ledger(logs, reached, batch)
+    if taken_at is None:
+        raise PermanentError("the restored database has no ledger; say when the backup was taken with --taken-at")
+    finished = list(_finished(reader, results, service))
+    return lambda logs: resetting.to_backup_by_trail(logs, finished, taken_at)
+
+
+def _finished(reader: TopicReader, results: str, service: str) -> Iterator[tuple[int, int, int]]:
+    for record in reader.read(results):
+        try:
+            told = decode(record.value, {"AnonymizationResult"}).fields
+        except InvalidRecordError:
+            continue
+        if told["service"] == service and told["command_offset"] is not None:
+            yield told["command_partition"], told["command_offset"], told["finished_at"]
