@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from consumers.adapters.active_http import HttpActiveProducts
 from consumers.adapters.clock import SystemClock
 from consumers.adapters.dynamodb import DynamoTable, connect
 from consumers.adapters.faults import faults_from
@@ -21,14 +22,15 @@ from consumers.anonymizer.voting import Voting
 from consumers.domain.errors import PermanentError
 from consumers.domain.names import Names
 from consumers.items import Items
-from consumers.ports import RecordSink, RecordSource, Store
+from consumers.operations.status import Sources
+from consumers.ports import ActiveProducts, RecordSink, RecordSource, Store
 from consumers.runtime.barrier import Barrier
 from consumers.runtime.deadletters import DeadLetters
 from consumers.runtime.health import Health
 from consumers.runtime.loop import Handler, Loop
-from consumers.settings import Settings
+from consumers.settings import HttpActiveSettings, Settings, SqlActiveSettings
 from consumers.state.consumer import StateConsumer
-from consumers.stores import SqlStore, load_rules
+from consumers.stores import SqlActiveProducts, SqlStore, load_rules
 from consumers.ticker.consumer import Ticker
 from consumers.ticker.planning import Planner
 from consumers.ticker.sweep import Sweep, Topics
@@ -45,6 +47,17 @@ class RoleName(NamedTuple):
     def __str__(self) -> str:
         """As logs, metrics and `/readyz` name it."""
         return f"{self.role}.{self.service}" if self.service else self.role
+
+
+def _active_products(settings: SqlActiveSettings | HttpActiveSettings) -> SqlActiveProducts | HttpActiveProducts:
+    if isinstance(settings, SqlActiveSettings):
+        return SqlActiveProducts(
+            settings.url.get_secret_value(), settings.query, settings.type, settings.timeout_seconds
+        )
+    token = settings.token.get_secret_value() if settings.token else None
+    if settings.token_file:
+        token = settings.token_file.read_text("utf-8").strip()
+    return HttpActiveProducts(settings.url, token, settings.timeout_seconds)
 
 
 def new_stamp() -> str:
@@ -110,6 +123,12 @@ class App:
         """Services with a rules file here."""
         return sorted(path.stem for path in self.settings.services.glob("*.yaml"))
 
+    def sources(self) -> Sources:
+        """Where a status is read."""
+        named = {service for purpose in self.settings.purposes.values() for service in purpose.services}
+        services = sorted(named | set(self.services()))
+        return Sources(self.table, self.offsets, self.groups, self.reader, self.names, self.clock, services)
+
     def rules_file(self, service: str) -> Path:
         """Where the rules of a service stand."""
         return self.settings.services / f"{service}.yaml"
@@ -120,6 +139,16 @@ class App:
         if rules.service != service:
             raise PermanentError(f"{self.rules_file(service)}: service is {rules.service}, must be {service}")
         return SqlStore(rules), rules.purpose
+
+    @contextmanager
+    def active_products(self) -> Iterator[ActiveProducts | None]:
+        """The central list of active products for the time of a block, None where none is configured."""
+        settings = self.settings.active_products
+        if settings is None:
+            yield None
+            return
+        with closing(_active_products(settings)) as asked:
+            yield asked
 
     def _barrier(self) -> Barrier:
         return Barrier(self.table, self.offsets, self.clock, self.names.events, patience=self.settings.barrier_seconds)
@@ -144,7 +173,7 @@ class App:
             cache_size=self.settings.cache_items,
         )
 
-    def _ticker(self, sink: RecordSink) -> Handler:
+    def _ticker(self, sink: RecordSink, stack: ExitStack) -> Handler:
         items = self.items(sink)
         sweep = Sweep(
             table=self.table,
@@ -156,6 +185,7 @@ class App:
             clock=self.clock,
             metrics=self.metrics,
             faults=self.faults,
+            active=stack.enter_context(self.active_products()),
         )
         return Ticker(
             table=self.table,
@@ -247,4 +277,4 @@ class App:
             store, purpose = self.store(name.service)
             stack.callback(store.close)
             return self._anonymizer(name.service, store, purpose, sink)
-        return self._ticker(sink) if name.role == "ticker" else self._state(source, sink)
+        return self._ticker(sink, stack) if name.role == "ticker" else self._state(source, sink)

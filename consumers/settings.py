@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -75,6 +75,26 @@ class PurposeSettings(_Part):
     products: tuple[str, ...] | None = None
 
 
+class SqlActiveSettings(_Part):
+    """A central list of active products in a PostgreSQL database."""
+
+    kind: Literal["sql"]
+    url: SecretStr
+    query: str
+    type: Literal["text", "integer", "uuid"] = "text"
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
+class HttpActiveSettings(_Part):
+    """A central list of active products behind HTTP. `token_file` is read at the start of a role."""
+
+    kind: Literal["http"]
+    url: str
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    timeout_seconds: float = Field(10.0, gt=0)
+
+
 class Settings(BaseSettings):
     """Everything a process of Lapse needs to know."""
 
@@ -90,6 +110,7 @@ class Settings(BaseSettings):
     table: TableSettings = TableSettings()
     purposes: dict[Name, PurposeSettings] = {}
     always: tuple[str, ...] = ()
+    active_products: Annotated[SqlActiveSettings | HttpActiveSettings, Field(discriminator="kind")] | None = None
     services: Path = Path("services")
     lease_seconds: int = Field(6 * 3600, ge=1)
     claims_per_day: int = Field(10_000, ge=0)

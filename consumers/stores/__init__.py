@@ -1,6 +1,16 @@
 """What the anonymizer writes to: databases with personal data, each seen through its rules file."""
 
+from consumers.stores.active import SqlActiveProducts
 from consumers.stores.rules import Rules, RulesError, describe, load_rules, rules_digest
 from consumers.stores.sql import SqlStore, ledger_ddl
 
-__all__ = ["Rules", "RulesError", "SqlStore", "describe", "ledger_ddl", "load_rules", "rules_digest"]
+__all__ = [
+    "Rules",
+    "RulesError",
+    "SqlActiveProducts",
+    "SqlStore",
+    "describe",
+    "ledger_ddl",
+    "load_rules",
+    "rules_digest",
+]

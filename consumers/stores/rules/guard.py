@@ -33,12 +33,13 @@ def checked_guard(written: object) -> object:
         return None
     if not isinstance(written, str):
         raise refusal("guard", "is no text.", EXAMPLE)
-    for problem in _problems(written):
+    for problem in problems(written):
         raise refusal("guard", problem, EXAMPLE)
     return written
 
 
-def _problems(written: str) -> Iterator[str]:
+def problems(written: str) -> Iterator[str]:
+    """What keeps a statement from being one bound SELECT, in words."""
     try:
         parsed = [each for each in sqlglot.parse(written, read="postgres") if each is not None]
     except SqlglotError:

@@ -42,7 +42,12 @@ def _postgresql_url(written: object) -> object:
         raise refusal("url", "not a database URL.", "write postgresql://USER:PASSWORD@HOST/DATABASE.")
     if url.get_backend_name() not in {"postgresql", "postgres"}:
         raise not_available("this kind of database", "only postgresql:// URLs are available.")
-    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    return driver_url(str(written))
+
+
+def driver_url(url: str) -> str:
+    """A PostgreSQL URL with the driver Lapse brings, secret included."""
+    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def _none_or(written: object) -> object:

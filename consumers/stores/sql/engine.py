@@ -10,7 +10,11 @@ LOCK_TIMEOUT_MS = 5_000  # below the statement timeout: an application's lock de
 
 def engine_for(rules: Rules) -> Engine:
     """An engine for the store of these rules; connects when first used. Dates are cut in UTC."""
-    timeout = rules.store.statement_timeout
+    return engine_to(rules.store.url.get_secret_value(), rules.store.statement_timeout, f"lapse-{rules.service}")
+
+
+def engine_to(url: str, timeout: int, name: str) -> Engine:
+    """An engine for a SQLAlchemy URL. `timeout` of a statement in milliseconds; `name` as the server shows it."""
     options = {
         "statement_timeout": timeout,
         "lock_timeout": min(LOCK_TIMEOUT_MS, timeout),
@@ -21,7 +25,7 @@ def engine_for(rules: Rules) -> Engine:
         "default_transaction_isolation": "read\\ committed",
     }
     return create_engine(
-        rules.store.url.get_secret_value(),
+        url,
         hide_parameters=True,
         pool_pre_ping=True,
         pool_size=2,
@@ -34,7 +38,7 @@ def engine_for(rules: Rules) -> Engine:
             "keepalives_count": 3,
             # planned anew each time: a plan made for an empty ledger would scan it when it has grown
             "prepare_threshold": None,
-            "application_name": f"lapse-{rules.service}",
+            "application_name": name,
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
         },
     )

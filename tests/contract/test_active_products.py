@@ -1,0 +1,138 @@
+"""What every central list of active products promises: in a database as behind HTTP."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from consumers.adapters.active_http import HttpActiveProducts
+from consumers.domain.errors import PermanentError, TransientError
+from consumers.local import Services
+from consumers.ports import ActiveProducts
+from consumers.stores import SqlActiveProducts
+from tests.support.build import new_id
+
+QUERY = "SELECT customer FROM {} WHERE customer IN :customers"
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers as its server says."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["customers"]
+        server: Any = self.server
+        server.asked.append((self.path, len(asked), self.headers.get("Authorization")))
+        body = server.body if server.body is not None else json.dumps(_told(server, asked)).encode()
+        self.send_response(server.status)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _told(server: Any, asked: list[str]) -> dict[str, list[str]]:
+    return {name: [each for each in asked if each in getattr(server, name)] for name in ("active", "unknown")}
+
+
+@contextmanager
+def answering(active: set[str], unknown: set[str] = frozenset()) -> Iterator[Any]:  # type: ignore[assignment]
+    server: Any = HTTPServer(("127.0.0.1", 0), Answering)
+    server.active, server.unknown, server.status, server.body, server.asked = active, unknown, 200, None, []
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+def asking(server: Any, **more: Any) -> HttpActiveProducts:
+    return HttpActiveProducts(f"http://127.0.0.1:{server.server_port}/active", more.get("token"), 2.0)
+
+
+@contextmanager
+def listed(services: Services, active: set[str]) -> Iterator[SqlActiveProducts]:
+    name = new_id("t").replace("-", "_")
+    url = make_url(services.postgres.url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as database:
+        table = sql.Identifier(name)
+        database.execute(sql.SQL("CREATE TABLE {} (customer text PRIMARY KEY)").format(table))
+        for each in active:
+            database.execute(sql.SQL("INSERT INTO {} VALUES (%s)").format(table), (each,))
+        with closing(SqlActiveProducts(services.postgres.url, QUERY.format(name), "text", 5.0)) as asked:
+            yield asked
+        database.execute(sql.SQL("DROP TABLE {}").format(table))
+
+
+@pytest.fixture(params=["http", pytest.param("sql", marks=pytest.mark.integration)])
+def source(request: pytest.FixtureRequest) -> Iterator[ActiveProducts]:
+    if request.param == "http":
+        with answering({"a", "b"}) as server, closing(asking(server)) as asked:
+            yield asked
+    else:
+        with listed(request.getfixturevalue("services"), {"a", "b"}) as asked_there:
+            yield asked_there
+
+
+def test_the_active_among_those_asked_are_named_and_nobody_else(source: ActiveProducts) -> None:
+    assert source.active(["a", "x"]) == {"a": "active"}
+    assert source.active(["x", "y"]) == {}
+    assert source.active([]) == {}
+
+
+def test_more_than_fit_one_question_are_asked_all(source: ActiveProducts) -> None:
+    many = [f"customer-{number}" for number in range(1_200)]
+    assert source.active([*many, "b"]) == {"b": "active"}
+
+
+def test_who_cannot_be_told_about_is_unknown() -> None:
+    with answering({"a"}, {"u"}) as server, closing(asking(server, token="secret")) as asked:
+        assert asked.active(["a", "u", "x"]) == {"a": "active", "u": "unknown"}
+        assert server.asked == [("/active", 3, "Bearer secret")]
+
+
+@pytest.mark.parametrize("status", [301, 401, 404, 429, 500, 503])
+def test_any_other_status_is_away(status: int) -> None:
+    with answering({"a"}) as server, closing(asking(server)) as asked:
+        server.status = status
+        with pytest.raises(TransientError) as away:
+            asked.active(["a"])
+    assert away.value.code == f"http_{status}"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"active": "a"}', b'{"active": ["other"]}', b'{"active": [], "x": 1}'])
+def test_an_answer_that_is_not_understood_claims_nobody(body: bytes) -> None:
+    with answering({"a"}) as server, closing(asking(server)) as asked:
+        server.body = body
+        with pytest.raises(TransientError) as away:
+            asked.active(["a"])
+    assert away.value.code == "misunderstood"
+    assert away.value.__context__ is None
+    assert "other" not in str(away.value)
+
+
+def test_refused_and_silent_are_away() -> None:
+    with answering(set()) as server:
+        port = server.server_port
+    with closing(HttpActiveProducts(f"http://127.0.0.1:{port}/", None, 0.3)) as asked, pytest.raises(TransientError):
+        asked.active(["a"])
+
+
+def test_ids_do_not_travel_unencrypted() -> None:
+    with pytest.raises(PermanentError, match="https"):
+        HttpActiveProducts("http://lists.example.invalid/", None, 1.0)
+
+
+def test_a_query_that_is_not_one_bound_select_is_refused() -> None:
+    with pytest.raises(PermanentError, match="must bind :customers"):
+        SqlActiveProducts("postgresql://127.0.0.1/x", "SELECT id FROM a", "text", 1.0)
