@@ -1,7 +1,13 @@
 """The tick and its caps, over the memory adapters."""
 
+from datetime import timedelta
+
+from consumers.domain import rows
+from consumers.domain.retention import moment
 from consumers.operations.ticking import approve_tick
-from tests.support.world import closed, due_world, partitions, plan_of
+from consumers.runtime.control import rewrite
+from producer_client import Schedule
+from tests.support.world import World, closed, due_world, partitions, plan_of
 
 
 def test_tick_over_the_cap_halts_before_anyone_is_touched() -> None:
@@ -81,3 +87,62 @@ def test_lease_of_a_slow_group_is_only_extended() -> None:
     world.request_tick()
     world.run("ticker")
     assert len(world.records("commands")) == 1
+
+
+# ---- the relative cap ------------------------------------------------------------------------------------------------
+
+
+def batch(world: World, day: int, count: int) -> set[str]:
+    """So many customers who come due on a day, folded."""
+    names = {f"day-{day}-{number}" for number in range(count)}
+    world.people(*names)
+    at = moment(world.clock.now()) - timedelta(days=40)
+    world.publish(
+        *(
+            Schedule(customer_id=each, product="loan/1", retention_starts_at=at, occurred_at=at, source="test")
+            for each in names
+        )
+    )
+    world.run("state")
+    return names
+
+
+def day_of(world: World, day: int, count: int) -> str:
+    """A day with a tick."""
+    batch(world, day, count)
+    tick = world.request_tick()
+    world.run("ticker", "crm", "loans")
+    world.days(1.01)
+    return plan_of(world, tick).state
+
+
+def test_from_the_eighth_day_on_a_surge_halts_until_a_person_approves_it() -> None:
+    world = World(cap=1000)
+    world.policy = world.policy._replace(first_run=1)
+    world.install()
+    for service in world.stores:
+        prove(world, service)
+    assert [day_of(world, day, 4) for day in range(9)] == ["ENDED"] * 9
+    assert day_of(world, 9, 12) == "ENDED"
+    assert day_of(world, 10, 30) == "HALTED"
+    assert len(world.anonymized("crm")) == 9 * 4 + 12
+
+
+def test_after_an_outage_of_two_days_what_came_due_in_them_goes_without_approval() -> None:
+    world = World(cap=1000)
+    world.policy = world.policy._replace(first_run=1)
+    world.install()
+    for service in world.stores:
+        prove(world, service)
+    for day in range(10):
+        day_of(world, day, 4)
+    world.days(2)
+    assert day_of(world, 12, 20) == "ENDED"
+
+
+def prove(world: World, service: str) -> None:
+    def proven(body: bytes | None) -> bytes:
+        assert body is not None
+        return rows.to_json(rows.mode(body)._replace(proven=True))
+
+    rewrite(world.table, rows.mode_key(service), world.stamp, proven)
