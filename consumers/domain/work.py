@@ -24,6 +24,20 @@ class LedgerRow(NamedTuple):
     rows: Mapping[str, int]
 
 
+class Proof(NamedTuple):
+    """A whole ledger row, for a person who asks what was done. Times are microseconds since the epoch, UTC."""
+
+    command_id: str
+    customer_id: str
+    purpose: str
+    outcome: str
+    rows: Mapping[str, int]
+    committed_at: int
+    carried_at: int
+    rules_digest: str
+    traceparent: str | None
+
+
 class Carried(NamedTuple):
     """What a store did for one task.
 

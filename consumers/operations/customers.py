@@ -50,10 +50,14 @@ def _purpose(item: Item, purpose: Purpose, policy: Policy) -> dict[str, Any]:
     return {
         "due": when(due_date(item, purpose, policy)),
         "retry_at": when(state.retry_at),
+        "deferred": {service: when(at) for service, at in state.deferred.items()},
         "counted": len(counted(item, purpose, policy)),
         "products": {
             name: {
                 "counts": counts(product, purpose.name),
+                "traceparents": sorted(
+                    {register.traceparent for register in product if register and register.traceparent}
+                ),
                 "asks_for": when(product_date(product, purpose.retention)),
             }
             for name, product in item.products.items()
@@ -64,6 +68,7 @@ def _purpose(item: Item, purpose: Purpose, policy: Policy) -> dict[str, Any]:
             "id": command.id,
             "attempt": command.attempt,
             "phase": command.phase,
+            "votes": {service: vote.vote for service, vote in command.votes.items()},
             "services": {service: command.outcomes.get(service, "outstanding") for service in command.services},
             "lease_until": when(command.lease_until),
             "committed_at": when(command.committed_at),

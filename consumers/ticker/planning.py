@@ -96,11 +96,12 @@ class Planner:
         until = tick.as_of if tick.dry_run else min(tick.as_of, now)
         row = self._table.read([rows.HISTORY]).get(rows.HISTORY)
         history = rows.history(row.body) if row else {}
+        due = sum(self._table.count(shard("due", number), until) for number in range(SHARDS))
         report = Report(
-            due=sum(self._table.count(shard("due", number), until) for number in range(SHARDS)),
+            due=due,
             by_purpose=self._by_purpose(control, until) if tick.dry_run else {},
             allowance=ticks.allowance(history, control.policy, tick.tick_id, now),
-            blockers=_blockers(control),
+            blockers=_blockers(control, due),
         )
         first_run = control.policy.first_run if control.unproven else None
         return ticks.plan(
@@ -119,7 +120,8 @@ class Planner:
         return counted
 
 
-def _blockers(control: Control) -> tuple[str, ...]:
+def _blockers(control: Control, due: int) -> tuple[str, ...]:
     unarmed = [name for name, purpose in control.policy.purposes.items() if not armed(purpose, control.modes)]
-    first = [f"first run of {name}: {control.policy.first_run} customers a tick" for name in sorted(control.unproven)]
+    bound = control.policy.first_run
+    first = [f"first run of {name}: {bound} customers a tick" for name in sorted(control.unproven) if due > bound]
     return tuple([f"purpose {name} is not armed" for name in sorted(unarmed)] + first + ["halted"] * control.halted)

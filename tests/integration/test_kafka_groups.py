@@ -7,9 +7,9 @@ import pytest
 from confluent_kafka import Producer
 
 from consumers.adapters.kafka import KafkaGroups
-from consumers.adapters.memory.murmur2 import partition_of
 from consumers.domain.errors import PermanentError
 from consumers.ports import Partition
+from consumers.runtime.murmur2 import partition_of
 from tests.support.records import RealKafka, new_name
 
 pytestmark = pytest.mark.integration

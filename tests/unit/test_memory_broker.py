@@ -6,12 +6,12 @@ import pytest
 from confluent_kafka import murmur2 as murmur2_of_librdkafka
 
 from consumers.adapters.memory.broker import MemoryBroker
-from consumers.adapters.memory.murmur2 import murmur2, partition_of
 from consumers.adapters.memory.offsets import MemoryOffsets
 from consumers.adapters.memory.sink import MemorySink
 from consumers.adapters.memory.source import MemorySource
 from consumers.domain.errors import TransientError
 from consumers.ports import Partition
+from consumers.runtime.murmur2 import murmur2, partition_of
 from tests.support.records import Reader, SteppingClock
 
 AT = Partition("t", 0)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from threading import RLock
 
 from consumers.adapters.memory.groups import MemoryGroup
-from consumers.adapters.memory.murmur2 import partition_of
 from consumers.adapters.record_rules import topic_missing
 from consumers.domain.errors import TransientError
 from consumers.ports import Clock, Headers, Partition, Record
+from consumers.runtime.murmur2 import partition_of
 
 
 class MemoryLog:

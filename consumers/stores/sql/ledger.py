@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from consumers.domain.work import LedgerRow, Task
+from consumers.domain.work import LedgerRow, Proof, Task
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql.names import array, integers, qualified, quote, statement
 
@@ -69,12 +69,36 @@ class SqlLedger:
             'WHERE service = {{service}} GROUP BY "partition"',
             service=service,
         )
+        self._proofs = statement(
+            f"SELECT command_id, customer_id, purpose, outcome, rows, rules_digest, traceparent, "  # noqa: S608 - bound
+            "(extract(epoch FROM committed_at) * 1000000)::bigint AS committed, "
+            "(extract(epoch FROM carried_at) * 1000000)::bigint AS carried "
+            f"FROM {table} WHERE service = {{{{service}}}} AND command_id = ANY(CAST({{{{commands}}}} AS text[]))",
+            service=service,
+        )
         self._write = statement(_insert(table), service=service, digest=digest)
 
     def read(self, connection: Connection, commands: Sequence[str]) -> dict[str, LedgerRow]:
         """Rows of these commands, by command id."""
         found = connection.execute(self._read, {"commands": array(commands)})
         return {row.command_id: LedgerRow(row.command_id, row.outcome, row.rows) for row in found}
+
+    def proofs(self, connection: Connection, commands: Sequence[str]) -> list[Proof]:
+        """Whole rows of these commands."""
+        return [
+            Proof(
+                row.command_id,
+                row.customer_id,
+                row.purpose,
+                row.outcome,
+                row.rows,
+                row.committed,
+                row.carried,
+                row.rules_digest,
+                row.traceparent,
+            )
+            for row in connection.execute(self._proofs, {"commands": array(commands)})
+        ]
 
     def reached(self, connection: Connection) -> dict[int, int] | None:
         """The highest command offset by partition; None where the table is not there."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
-from consumers.domain.work import Carried, Finding, LedgerRow, Task
+from consumers.domain.work import Carried, Finding, LedgerRow, Proof, Task
 from consumers.stores.rules import Rules, rules_digest
 from consumers.stores.sql.batch import carry_out
 from consumers.stores.sql.catalog import Catalog, read_catalog
@@ -74,6 +74,14 @@ class SqlStore:
             return {}
         with self._engine.connect() as connection:
             return self._ledger.read(connection, command_ids)
+
+    @translated
+    def proofs(self, command_ids: Sequence[str]) -> Sequence[Proof]:
+        """Whole ledger rows of these commands; one statement. Empty without a ledger."""
+        if self._ledger is None:
+            return []
+        with self._engine.connect() as connection:
+            return self._ledger.proofs(connection, command_ids)
 
     @translated
     def reached(self) -> Mapping[int, int] | None:

@@ -1,4 +1,4 @@
-"""The partitioner of Kafka's Java clients, so that a customer's partition in memory is the one on a broker."""
+"""The partitioner of Kafka's Java clients: where the records of a customer stand, without asking a broker."""
 
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
