@@ -115,25 +115,29 @@ def discard(
 
     Of a dead command: the service that failed is released from it, and that is kept as ABANDONED.
     """
-    app = app_of(context)
+    app, released = app_of(context), False
     with closing(app.sink()) as sink:
         items, policy = app.items(sink), read_policy(app.table)
         if customer is not None:
             discard_held(items, customer, record, by, reason, policy, app.clock)
+            released = True
         else:
             _, letter, dead = _found(app, record, group)
             if record in halting(app.table):
                 discard_halting(app.table, record, new_stamp)
+                released = True
             for held in held_by(items, letter, record) if dead.origin.topic == app.names.events else ():
                 discard_held(items, held, record, by, reason, policy, app.clock)
+                released = True
             if dead.origin.topic == app.names.commands:
                 service = dead.group.removeprefix(app.names.anonymizer_group(""))
                 results = app.names.results
                 if abandon_command(items, sink, results, letter, service, policy, app.clock):
                     typer.echo(f"{service} is released from the command")
+                    released = True
             Redrive(app.reader, sink, app.names.dead_letters, app.clock).mark(letter, "DISCARDED", by, reason)
         sink.flush()
-    typer.echo("discarded")
+    typer.echo("discarded" if released else "discarded; it held and halted nobody any more")
 
 
 def _selection(

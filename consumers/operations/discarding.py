@@ -13,6 +13,7 @@ from consumers.operations.abandoning import Owed, abandon_one
 from consumers.ports import Clock, Record, RecordSink, Stamp, Table
 from consumers.runtime.control import rewrite
 from schemas.codec import decode
+from schemas.validate import check_customer_id
 
 EVENTS = frozenset({"ScheduleAnonymization", "PostponeAnonymization"})
 COMMANDS = frozenset({"AnonymizeCustomer", "CheckCustomer"})
@@ -70,7 +71,15 @@ def _named(record: Record) -> set[str]:
         named.add(record.key.decode(errors="replace"))
     with suppress(InvalidRecordError):  # its value names nobody
         named.add(str(decode(record.value, EVENTS).fields["customer_id"]))
-    return {each for each in named if "#" not in each}
+    return {each for each in named if _is_id(each)}
+
+
+def _is_id(customer_id: str) -> bool:
+    try:
+        check_customer_id(customer_id)
+    except InvalidRecordError:
+        return False
+    return True
 
 
 def abandon_command(
