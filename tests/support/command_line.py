@@ -1,6 +1,7 @@
 """Commands of the command line, and how they ended."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -44,10 +45,22 @@ def arguments(lapse: Installation, *words: str) -> list[str]:
     return ["--config", str(lapse.settings_file()), *words]
 
 
+@contextmanager
+def _logs_as_they_were() -> Iterator[None]:
+    """A command sets up the logs of its process, which here is the tests'."""
+    root, configured = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:], root.level = handlers, level
+        structlog.configure(**configured)
+
+
 def run(*words: str) -> Answer:
     """Run a command as the console script does, without the second it takes to start an interpreter."""
     out, err = StringIO(), StringIO()
-    with patch.object(sys, "argv", ["lapse", *words]), redirect_stdout(out), redirect_stderr(err):
+    with _logs_as_they_were(), patch.object(sys, "argv", ["lapse", *words]), redirect_stdout(out), redirect_stderr(err):
         try:
             main()
             code = 0
