@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from consumers.adapters.logs import configure_logs
-from consumers.cli import customers, demo, dlq, installing, offsets, rules, run, services, state, status, ticks
+from consumers.cli import (
+    customers,
+    demo,
+    dlq,
+    importing,
+    installing,
+    offsets,
+    rules,
+    run,
+    services,
+    state,
+    status,
+    ticks,
+)
 from consumers.cli.context import CliContext
 from consumers.domain.errors import LapseError, TransientError
 
@@ -44,6 +57,7 @@ lapse.command()(status.status)
 lapse.command()(customers.customer)
 lapse.add_typer(customers.hold_commands, name="hold")
 lapse.add_typer(state.commands, name="state")
+lapse.command("import")(importing.import_file)
 lapse.add_typer(dlq.commands, name="dlq")
 lapse.add_typer(installing.policy_commands, name="policy")
 lapse.add_typer(rules.commands, name="rules")

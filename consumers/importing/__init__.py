@@ -1,0 +1,1 @@
+"""The initial load: schedules from a file, published as a product service would."""
