@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from consumers.adapters.metrics import PrometheusMetrics
 from consumers.runtime.health import Health
+from consumers.runtime.measures import READY
 
 
 class HealthServer:
@@ -35,6 +36,8 @@ def _handler(roles: Mapping[str, Health], metrics: PrometheusMetrics) -> type[Ba
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/metrics":
+                for name, health in roles.items():
+                    metrics.gauge(READY, 0 if health.waiting_for else 1, role=name)
                 self._answer(200, generate_latest(metrics.registry), CONTENT_TYPE_LATEST)
             elif self.path == "/livez":
                 self._say({name: "ok" if health.live else "no progress" for name, health in roles.items()})

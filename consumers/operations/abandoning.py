@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from consumers.command_record import trace_of_item
 from consumers.domain.errors import PermanentError
 from consumers.domain.index import SHARDS, Prefix, shard
 from consumers.domain.item import Command, outstanding
@@ -10,6 +11,7 @@ from consumers.domain.outcomes import abandon
 from consumers.domain.policy import Policy
 from consumers.items import Change, Items, Stored, races
 from consumers.ports import Clock, IndexEntry, RecordSink, Table
+from consumers.runtime.records import trace_headers
 from schemas.codec import encode
 
 PAGE = 500
@@ -89,5 +91,6 @@ def abandon_one(
         "committed_at": found.command.committed_at,
         "finished_at": clock.now(),
     }
-    sink.send(results, customer.encode(), encode("AnonymizationResult", fields))
+    headers = trace_headers(trace_of_item(stored.item))
+    sink.send(results, customer.encode(), encode("AnonymizationResult", fields), headers)
     return True

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from consumers.domain.errors import InvalidRecordError, PermanentError, TransientError
+from consumers.domain.errors import InvalidRecordError, LapseError, PermanentError, TransientError
 from consumers.domain.work import Proof
 from consumers.operations.customers import when
-from consumers.ports import TopicOffsets, TopicReader
+from consumers.ports import Record, TopicOffsets, TopicReader
 from consumers.runtime.murmur2 import partition_of
+from consumers.runtime.records import trace_of
 from schemas.codec import decode
 
 Ledgers = Mapping[str, Callable[[Sequence[str]], Sequence[Proof]]]
@@ -30,19 +31,20 @@ def _trail_of(reader: TopicReader, offsets: TopicOffsets, topic: str, customer_i
     ends, key = dict(offsets.end(topic)), customer_id.encode()
     mine = partition_of(key, len(ends))
     starts = {**ends, mine: offsets.beginning(topic)[mine]}
-    for record_key, fields in _answers(reader, topic, starts):
-        if record_key == key:
-            yield _answer(fields)
+    for record in reader.read(topic, starts):
+        # before it is decoded: most of a partition is about others
+        if record.key == key and (fields := _fields(record)):
+            yield {**_answer(fields), "traceparent": trace_of(record.headers)}
 
 
 def proofs_of(ledgers: Ledgers, commands: Sequence[str]) -> dict[str, list[dict[str, Any]] | str]:
-    """What each service's ledger says of these commands; `away: code` where it cannot be asked."""
+    """What each service's ledger says of these commands; `away: code` or `unusable: code` where it cannot say."""
     told: dict[str, list[dict[str, Any]] | str] = {}
     for service, ledger in ledgers.items():
         try:
             told[service] = [_proof(each) for each in ledger(commands)]
-        except TransientError as error:
-            told[service] = f"away: {error.code}"
+        except LapseError as error:
+            told[service] = f"{'away' if isinstance(error, TransientError) else 'unusable'}: {error.code}"
     return told
 
 
@@ -55,24 +57,21 @@ def customer_of(ledgers: Ledgers, reader: TopicReader, topic: str, command_id: s
     for ledger in ledgers.values():
         try:
             found = ledger([command_id])
-        except TransientError:
+        except LapseError:
             continue
         if found:
             return found[0].customer_id
-    for _, fields in _answers(reader, topic, None):
-        if fields["command_id"] == command_id:
+    for record in reader.read(topic):
+        if (fields := _fields(record)) and fields["command_id"] == command_id:
             return str(fields["customer_id"])
     raise UnknownCommandError
 
 
-def _answers(
-    reader: TopicReader, topic: str, starts: Mapping[int, int] | None
-) -> Iterator[tuple[bytes | None, Mapping[str, Any]]]:
-    for record in reader.read(topic, starts):
-        try:
-            yield record.key, decode(record.value, RESULT).fields
-        except InvalidRecordError:
-            continue
+def _fields(record: Record) -> Mapping[str, Any] | None:
+    try:
+        return decode(record.value, RESULT).fields
+    except InvalidRecordError:
+        return None
 
 
 def _answer(fields: Mapping[str, Any]) -> dict[str, Any]:

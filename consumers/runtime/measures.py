@@ -10,7 +10,8 @@ WRITES: Final = "lapse_item_writes_total"  # items written to the table, by role
 RACES: Final = "lapse_lost_races_total"  # conditional writes another writer was first at, by role
 OUTCOMES: Final = "lapse_outcomes_total"  # answers of an anonymizer, by service and outcome
 CLAIMED: Final = "lapse_claimed_total"  # customers claimed by ticks
-LAG: Final = "lapse_lag_seconds"  # age of the newest record handled, in seconds, by role
+LAG: Final = "lapse_lag_seconds"  # age of the newest record handled or, paused, of the oldest in hand, by role
+READY: Final = "lapse_ready"  # 0 while a role waits for a dependency or for partitions, as /readyz says, by role
 UNCONVERTIBLE: Final = "lapse_unconvertible_customers_total"  # ids that are none of the service's type, by service
 
 MEANING: Final = {
@@ -22,6 +23,7 @@ MEANING: Final = {
     RACES: "Conditional writes that another writer was first at.",
     OUTCOMES: "Answers of anonymizers.",
     CLAIMED: "Customers claimed by ticks.",
-    LAG: "Age of the newest record handled, in seconds.",
+    LAG: "Age in seconds of the newest record handled or, while paused, of the oldest one in hand.",
+    READY: "0 while the role waits for a dependency or for partitions.",
     UNCONVERTIBLE: "Customer ids that do not convert to the service's type.",
 }

@@ -3,7 +3,7 @@
 import pytest
 
 from consumers.domain.errors import PermanentError, TransientError
-from consumers.ports import Partition
+from consumers.ports import Partition, Unread
 from tests.support.records import Backend, new_name
 
 MINUTE = 60_000_000
@@ -92,6 +92,24 @@ def test_lag_counts_what_is_left_to_read(backend: Backend) -> None:
     assert offsets.lag(group, topic) == 3
     reader.source.commit({at: 8})
     assert offsets.lag(group, topic) == 0
+
+
+def test_unread_is_what_can_be_read_and_since_when(backend: Backend) -> None:
+    topic, group = backend.topic(), new_name()
+    offsets, at = backend.offsets(), Partition(topic, 0)
+    assert offsets.unread(group, topic) == Unread()
+    backend.write(topic, *values(0, 5))
+    reader = backend.reader(topic, group)
+    reader.until(lambda: len(reader.records) == 5)
+    reader.source.commit({at: 3})
+    assert offsets.unread(group, topic) == Unread(2, reader.records[3].timestamp)
+    reader.source.commit({at: 5})
+    backend.transaction(topic, [b"decided"], committed=True)
+    reader.until(lambda: len(reader.records) == 6)
+    assert offsets.unread(group, topic).records >= 1
+    reader.source.commit({at: 6})
+    reader.until(lambda: offsets.lag(group, topic) == 1)  # the marker, written after the commit is answered
+    assert offsets.unread(group, topic) == Unread()
 
 
 def test_offsets_of_a_missing_topic_name_the_repair(backend: Backend) -> None:

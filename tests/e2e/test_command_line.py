@@ -81,7 +81,8 @@ def test_halted_tick_exits_1_and_goes_on_when_it_is_approved(services: Services,
 
 def test_status_says_how_the_whole_stands(lapse: Installation) -> None:
     found = both(lapse, "status")
-    assert found["customers"]["due_later"] == 1
+    assert found["customers"]["held"] == 0
+    assert found["groups"]["state consumer"] == {"unread": 0, "behind_seconds": 0.0, "members": 1}
     assert found["events_not_in_table"] == 0
     assert set(found["services"]) == {"crm", "loans"}
 

@@ -92,10 +92,11 @@ def undisturbed(lapse: Installation) -> End:
 
 
 def _settled(lapse: Installation) -> bool:
-    told = status(lapse.app.table, lapse.app.offsets, lapse.app.names, lapse.app.clock)
+    told = status(lapse.app.sources())
     customers = told["customers"]
     left = customers["due"] + customers["in_flight"] + customers["partial"] + customers["held"]
-    return not left and not any(told["lag"].values()) and not told["events_not_in_table"]
+    unread = any(group["unread"] for group in told["groups"].values())
+    return not (left or unread or told["events_not_in_table"])
 
 
 def _behind(lapse: Installation, role: str) -> int:

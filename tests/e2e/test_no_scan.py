@@ -9,7 +9,7 @@ from pathlib import Path
 from consumers.app import App
 from consumers.local import Services
 from consumers.operations import customers, status
-from consumers.ports import Polled, Record
+from consumers.ports import Record
 from consumers.runtime.loop import Handler
 from tests.support.by_hand import ahead, read_all
 from tests.support.installation import Installation, installation, wait_for
@@ -48,7 +48,7 @@ def run_everything(lapse: Installation) -> None:
 
 def ask_by_hand(lapse: Installation) -> str:
     app = lapse.app
-    assert status.status(app.table, app.offsets, app.names, app.clock)["customers"]["due"] == 2
+    assert status.status(app.sources())["customers"]["due"] == 2
     with closing(app.sink()) as sink:
         items = app.items(sink)
         assert customers.customer(app.table, "a").products
@@ -110,7 +110,7 @@ def _between(log: Path, first: str, last: str) -> str:
 
 
 def handle(anonymizer: Handler, records: list[Record]) -> None:
-    assert anonymizer.handle(Polled(records))
+    anonymizer.handle(records)
 
 
 def test_batch_of_500_takes_as_many_statements_as_one_of_10(services: Services, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_voter_that_is_down_keeps_everybody_untouched_and_is_named(lapse: Inst
         assert (command.phase, command.votes["loans"].vote) == ("ASKED", "UNKNOWN")
         assert anonymized(lapse, customer) == [False, False, False]
         app = lapse.app
-        told = status(app.table, app.offsets, app.names, app.clock)
+        told = status(app.sources())
         assert any("loans" in each and "vote" in each for each in told["blockers"])
         with lapse.roles("anonymizer.loans"):
             lapse.wait_until_completed(customer)
@@ -84,7 +84,7 @@ def test_a_service_that_fails_for_good_after_the_commit_is_partial_and_counted(l
         wait_for("the failure is written", lambda: _outcomes(lapse, failing).get("news") == "FAILED")
         assert anonymized(lapse, failing) == [True, True, False]
         app = lapse.app
-        assert status(app.table, app.offsets, app.names, app.clock)["customers"]["partial"] == 1
+        assert status(app.sources())["customers"]["partial"] == 1
         assert lapse.count("dead-letters") == 1
 
 

@@ -67,3 +67,9 @@ def test_health_server_gives_metrics(server: HealthServer) -> None:
 
 def test_health_server_says_what_there_is(server: HealthServer) -> None:
     assert get(server, "/elsewhere")[0] == 404
+
+
+def test_metrics_say_whether_each_role_is_ready(server: HealthServer, health: Health) -> None:
+    assert 'lapse_ready{role="state"} 0.0' in get(server, "/metrics")[1]
+    health.ready()
+    assert 'lapse_ready{role="state"} 1.0' in get(server, "/metrics")[1]

@@ -35,9 +35,18 @@ def existing(admin: AdminClient) -> dict[str, Any]:
     Raises:
         TransientError: The broker is away.
     """
+    return dict(metadata(admin).topics)
+
+
+def metadata(admin: AdminClient) -> Any:
+    """Metadata of the cluster and its topics.
+
+    Raises:
+        TransientError: The broker is away.
+    """
     try:
-        # All of them: asked for one by name, a broker may create it.
-        return dict(admin.list_topics(timeout=ANSWER_SECONDS).topics)
+        # All topics: asked for one by name, a broker may create it.
+        return admin.list_topics(timeout=ANSWER_SECONDS)
     except KafkaException as error:
         raise raisable(kafka_error(error), "topics") from error
 

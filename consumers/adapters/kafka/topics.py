@@ -14,7 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its re-expo
     ResourceType,
 )
 
-from consumers.adapters.kafka.answers import answer, existing
+from consumers.adapters.kafka.answers import answer, existing, metadata
 from consumers.adapters.kafka.config import ANSWER_SECONDS, KafkaConfig, admin_properties
 from consumers.adapters.kafka.offsets import KafkaOffsets
 from consumers.domain.errors import PermanentError, TransientError
@@ -94,6 +94,14 @@ class KafkaTopics:
         if wrong:
             found = "; ".join(f"{each.topic}: {each.setting} is {each.found}, not {each.wanted}" for each in wrong)
             raise PermanentError(f"{found}. See: lapse topics diff, lapse topics apply", code="topic_contradicts")
+
+    def cluster(self) -> str:
+        """The id of the cluster, which no other cluster has.
+
+        Raises:
+            TransientError: The broker is away.
+        """
+        return str(metadata(self._admin).cluster_id)
 
     def _shape(self, topic: str, wanted: TopicDescriptor, found: object) -> list[Difference]:
         partitions: Mapping[int, object] = getattr(found, "partitions", {})
