@@ -252,6 +252,11 @@ class App:
         finally:
             server.stop()
 
+    def check(self, name: RoleName) -> None:
+        """Whether a role may start on its topic. TransientError: the broker is away; PermanentError: it may not."""
+        topic, _ = self._reads(name)
+        self.topics().check(load_topics()[topic.removeprefix(self.names.prefix)])
+
     @contextmanager
     def loop(self, name: RoleName, health: Health) -> Iterator[Loop]:
         """A role on its own source and sink, closed at the end."""
@@ -259,11 +264,19 @@ class App:
             sink = self.sink()
             stack.callback(sink.close)
             topic, group = self._reads(name)
-            self.topics().check(load_topics()[topic.removeprefix(self.names.prefix)])
-            source = KafkaSource(self.kafka, [topic], group)
+            source = KafkaSource({**self.kafka, "group.protocol": self.settings.kafka.group_protocol}, [topic], group)
             stack.callback(source.close)
             handler = self._handler(name, source, sink, stack)
-            yield Loop(str(name), source, handler, self.clock, self.metrics, health, batch=self.settings.batch)
+            yield Loop(
+                str(name),
+                source,
+                handler,
+                self.clock,
+                self.metrics,
+                health,
+                batch=self.settings.batch,
+                budget_seconds=self.settings.kafka.budget_seconds,
+            )
 
     def _reads(self, name: RoleName) -> tuple[str, str]:
         if name.service:

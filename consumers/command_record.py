@@ -4,15 +4,13 @@ from consumers.domain.commands import Sent
 from consumers.domain.item import Item
 from consumers.domain.registers import Register
 from consumers.ports import RecordSink
-from consumers.runtime.records import TRACEPARENT
+from consumers.runtime.records import trace_headers
 from schemas.codec import encode
 
 
 def send_command(sink: RecordSink, topic: str, item: Item, sent: Sent) -> None:
     """Hand a command over under the trace context of the newest statement behind it. Safe after the sink's flush."""
-    trace = trace_of_item(item)
-    headers = [(TRACEPARENT, trace.encode())] if trace else []
-    sink.send(topic, item.customer_id.encode(), command_record(item, sent), headers)
+    sink.send(topic, item.customer_id.encode(), command_record(item, sent), trace_headers(trace_of_item(item)))
 
 
 def command_record(item: Item, sent: Sent) -> bytes:

@@ -1,13 +1,15 @@
 """Several roles in one process, a thread each."""
 
 import gc
+import random
 import threading
 from collections.abc import Sequence
 
 import structlog
 
 from consumers.app import App, RoleName
-from consumers.domain.errors import PermanentError
+from consumers.domain.errors import PermanentError, TransientError
+from consumers.runtime.backoff import backoff
 from consumers.runtime.health import Health
 
 ROLES = ("state", "ticker", "anonymizer")
@@ -42,6 +44,11 @@ class Process:
         """Finish the batches in hand, then end. Safe in a signal handler."""
         self._stop.set()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.is_set()
+
     def run(self, *, until_caught_up: bool = False) -> None:
         """Run until stopped or caught up. What one role failed for is raised when all have ended."""
         seldom_look_for_cycles()
@@ -59,12 +66,28 @@ class Process:
 
     def _role(self, name: RoleName, health: Health, until_caught_up: bool) -> None:
         try:
-            with self._app.loop(name, health) as loop:
-                loop.run(self._stop.is_set, until_caught_up=until_caught_up)
+            self._until_there(name, health)
+            if not self._stop.is_set():
+                with self._app.loop(name, health) as loop:
+                    loop.run(self._stop.is_set, until_caught_up=until_caught_up)
         except BaseException as error:  # noqa: BLE001 - raised again by the thread that runs the process
             log.error("role_failed", role=str(name), code=getattr(error, "code", type(error).__name__))
             self._failures.append((name, error))
             self._stop.set()
+
+    def _until_there(self, name: RoleName, health: Health) -> None:
+        """Wait for the broker and the role's topic to answer. Table and database are waited for by the loop itself."""
+        chance, failures = random.Random(), 0  # noqa: S311 - jitter, not a secret
+        while not self._stop.is_set():
+            health.progressed()
+            try:
+                return self._app.check(name)
+            except TransientError as error:
+                health.waiting(error.code)
+                delay = backoff(failures, chance)
+                failures += 1
+                log.warning("not_started", role=str(name), code=error.code, retry_in_seconds=round(delay, 3))
+            self._stop.wait(delay)
 
 
 def _join(threads: Sequence[threading.Thread]) -> None:

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from consumers.domain.errors import PermanentError
+from consumers.domain.failures import BUDGET_SHARE
 from consumers.domain.policy import Policy, Purpose
 from consumers.domain.retention import Retention
 
@@ -32,11 +33,27 @@ class _Part(BaseModel):
 
 
 class KafkaSettings(_Part):
-    """The cluster. `properties` pass through to librdkafka."""
+    """The cluster. `properties` pass through to librdkafka.
+
+    `group_protocol` consumer is KIP-848, for brokers from 4.0 on; a group changes it with all its members stopped.
+    """
 
     bootstrap_servers: str = "127.0.0.1:9092"
     prefix: str = "lapse."
+    group_protocol: Literal["classic", "consumer"] = "classic"
     properties: dict[str, str | int | float | bool] = {}
+
+    @field_validator("properties")
+    @classmethod
+    def _has_its_own_key(cls, properties: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+        if "group.protocol" in properties:
+            raise ValueError("group.protocol has a key of its own: kafka.group_protocol")
+        return properties
+
+    @property
+    def budget_seconds(self) -> float:
+        """How long a batch may take, so that a rebalance does not wait for it."""
+        return BUDGET_SHARE * float(self.properties.get("max.poll.interval.ms", 300_000)) / 1000
 
 
 class TableSettings(_Part):

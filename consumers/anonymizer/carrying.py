@@ -6,6 +6,8 @@ from consumers.anonymizer.commit import Commits, Outcome, Ruling
 from consumers.anonymizer.purpose import purpose_in_force
 from consumers.anonymizer.reading import Order
 from consumers.anonymizer.trail import Answer, Trail
+from consumers.domain.errors import TransientError
+from consumers.domain.failures import MOST_OF_BATCH, Share
 from consumers.domain.item import GIVEN_UP
 from consumers.domain.work import Carried, Task
 from consumers.ports import Clock, FaultPoints, Record, Store, Table
@@ -58,6 +60,7 @@ class Carrying:
         self._faults.reach("anonymizer.after_commit")
         done = self._change([each for each in rulings if each.go], carried_out.keys())
         done |= {each.order: _too_late(each.order, objections) for each in rulings if each.verdict.step == REFUSED_LATE}
+        _refuse_most(done)
         self._faults.reach("anonymizer.after_database")
         outcomes = [Outcome(order, _outcome(carried), carried.deferred_until) for order, carried in done.items()]
         self._commits.record(outcomes, control.policy)
@@ -66,6 +69,15 @@ class Carrying:
         for order, carried in done.items():
             if carried.outcome in GIVEN_UP:
                 self._dead_letters.send(orders[order], _code(carried))
+
+    def fail(self, order: Order, code: str) -> None:
+        """Record that this service has failed for good; nothing where it owes no answer. Safe after the sink's flush.
+
+        The trail says so either way.
+        """
+        policy = Control.read(self._table).policy
+        self._commits.record([Outcome(order, "FAILED")], policy)
+        self._trail.send(Answer(order, "FAILED", {}, self._clock.now(), error_code=code))
 
     def _change(self, rulings: Sequence[Ruling], carried_out: Collection[str]) -> dict[Order, Carried]:
         """Change the database for what its ledger does not have; what it has is never touched again."""
@@ -91,6 +103,16 @@ class Carrying:
                 deferred_until=carried.deferred_until if carried else None,
             )
         )
+
+
+def _refuse_most(done: Mapping[Order, Carried]) -> None:
+    """Give nobody up where most of a batch fails: then it is the rules, the schema or a grant, not these customers.
+
+    What was carried out is in the ledger, so the same batch counts the same when it comes again.
+    """
+    failed = sum(carried.outcome == "FAILED" for carried in done.values())
+    if Share(failed, len(done)).most:
+        raise TransientError("most customers of a batch fail in the database", code=MOST_OF_BATCH)
 
 
 def _too_late(order: Order, objections: Mapping[str, str]) -> Carried:

@@ -14,12 +14,14 @@ from consumers.anonymizer.reading import Order, read_command
 from consumers.anonymizer.trail import Answer, Trail
 from consumers.anonymizer.voting import Voting
 from consumers.domain.errors import InvalidRecordError, TransientError
+from consumers.domain.failures import UNKNOWN_SCHEMA
 from consumers.domain.item import Item, outstanding
 from consumers.items import Items
-from consumers.ports import Clock, FaultPoints, Partition, Polled, Record, RecordSink, Stamp, Store, Table
+from consumers.ports import Clock, FaultPoints, Partition, Record, RecordSink, Stamp, Store, Table
 from consumers.runtime.control import Control, announce_guard
 from consumers.runtime.deadletters import DeadLetters
-from consumers.runtime.records import meant_for, next_offsets, position_of
+from consumers.runtime.records import meant_for, position_of
+from consumers.runtime.unknown_schemas import UnknownSchemas
 
 PREFLIGHT_MICROS = 60 * 1_000_000
 log = structlog.get_logger()
@@ -57,6 +59,7 @@ class Anonymizer:
         self._table, self._items, self._store, self._sink = table, items, store, sink
         self._carrying, self._voting, self._trail, self._dead_letters = carrying, voting, trail, dead_letters
         self._clock, self._faults, self._stamp = clock, faults, stamp
+        self._unknown_schemas = UnknownSchemas(clock)
         self._preflight_at = 0
 
     def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
@@ -69,31 +72,48 @@ class Anonymizer:
     def idle(self) -> None:
         """Nothing to do between commands."""
 
-    def handle(self, polled: Polled) -> Mapping[Partition, int]:
-        """Carry out a batch; the offsets to commit."""
-        records = self._read(polled.records)
+    def handle(self, records: Sequence[Record]) -> None:
+        """Carry out a batch."""
+        orders, refused = self._read(records)
+        self._unknown_schemas.admit([position_of(each) for each, code in refused if code == UNKNOWN_SCHEMA])
         for asks in (True, False):
-            for wave in _waves([order for order in records if order.asks is asks]):
-                self._carry_out({order: records[order] for order in wave})
+            for wave in _waves([order for order in orders if order.asks is asks]):
+                self._carry_out({order: orders[order] for order in wave})
+        for record, code in refused:
+            self._dead_letters.send(record, code)
+            log.warning("dead_letter", position=position_of(record), code=code)
         self._sink.flush()
-        if polled.records:
-            self._faults.reach("anonymizer.before_offset")
-        return next_offsets(polled)
+        self._faults.reach("anonymizer.before_offset")
 
-    def _read(self, records: Sequence[Record]) -> dict[Order, Record]:
+    def give_up(self, record: Record, code: str) -> None:
+        """Keep a command that keeps failing as a dead letter; one committed already has FAILED here, which pages."""
+        try:
+            order = read_command(record, self._service, self._purpose)
+        except Exception:  # noqa: BLE001 - reading it may be what fails; nobody can be told by it then
+            order = None
+        if order and not order.asks:
+            self._carrying.fail(order, code)
+        self._dead_letters.send(record, code)
+        self._sink.flush()
+
+    def advance(self, offsets: Mapping[Partition, int]) -> None:
+        """Nothing to say: what was done stands in the items."""
+
+    def _read(self, records: Sequence[Record]) -> tuple[dict[Order, Record], list[tuple[Record, str]]]:
+        """The newest attempt of each order, and the records that are no commands, each with a code."""
         orders: dict[tuple[str, bool], tuple[Order, Record]] = {}
+        refused: list[tuple[Record, str]] = []
         for record in meant_for(records, self._dead_letters.group):
             try:
                 order = read_command(record, self._service, self._purpose)
             except InvalidRecordError as error:
-                self._dead_letters.send(record, error.code)
-                log.warning("dead_letter", position=position_of(record), code=error.code)
+                refused.append((record, error.code))
             else:
                 if order:
                     key = order.command_id, order.asks
                     if key not in orders or orders[key][0].attempt <= order.attempt:
                         orders[key] = order, record
-        return dict(orders.values())
+        return dict(orders.values()), refused
 
     def _carry_out(self, orders: Mapping[Order, Record]) -> None:
         control = Control.read(self._table, [self._service])

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from consumers.anonymizer.reading import Order
 from consumers.ports import Clock, Metrics, RecordSink
 from consumers.runtime.measures import OUTCOMES
+from consumers.runtime.records import trace_headers
 from schemas.codec import encode
 
 
@@ -32,7 +33,7 @@ class Trail:
         self._sink, self._clock, self._metrics = sink, clock, metrics
 
     def send(self, answer: Answer) -> None:
-        """Hand an answer over. Safe after the sink's flush."""
+        """Hand an answer over under the trace context of its command. Safe after the sink's flush."""
         order = answer.order
         fields = {
             "command_id": order.command_id,
@@ -52,5 +53,6 @@ class Trail:
             "deferred_until": answer.deferred_until,
             "error_code": answer.error_code,
         }
-        self._sink.send(self._topic, order.customer_id.encode(), encode("AnonymizationResult", fields))
+        headers = trace_headers(order.traceparent)
+        self._sink.send(self._topic, order.customer_id.encode(), encode("AnonymizationResult", fields), headers)
         self._metrics.count(OUTCOMES, service=self._service, outcome=answer.outcome)

@@ -1,7 +1,8 @@
 """`lapse customer` and `lapse hold`: one customer at a time."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -33,31 +34,26 @@ def customer(
     if (customer_id is None) is (command is None):
         raise typer.BadParameter("name the customer, or one of his commands with --command")
     app = app_of(context)
-    with ExitStack() as stack:
-        ledgers = _ledgers(app, stack)
-        found = customer_id or story.customer_of(ledgers, app.reader, app.names.results, command or "")
-        item = operations.customer(app.table, found)
-        trail = story.trail_of(app.reader, app.offsets, app.names.results, found)
-        commands = sorted({each["command"] for each in trail if isinstance(each, dict)} | _commands(item))
-        told = {
-            **operations.explained(item, read_policy(app.table)),
-            "trail": trail,
-            "ledgers": story.proofs_of(ledgers, commands),
-        }
+    ledgers = {service: partial(_proofs, app, service) for service in app.services()}
+    found = customer_id or story.customer_of(ledgers, app.reader, app.names.results, command or "")
+    item = operations.customer(app.table, found)
+    trail = story.trail_of(app.reader, app.offsets, app.names.results, found)
+    commands = sorted({each["command"] for each in trail if isinstance(each, dict)} | _commands(item))
+    told = {
+        **operations.explained(item, read_policy(app.table)),
+        "trail": trail,
+        "ledgers": story.proofs_of(ledgers, commands),
+    }
     if as_json:
         show_json(told)
     else:
         console.print(told)
 
 
-def _ledgers(app: App, stack: ExitStack) -> story.Ledgers:
-    """The ledgers of the services with a rules file here."""
-    ledgers: dict[str, Callable[[Sequence[str]], Sequence[Proof]]] = {}
-    for service in app.services():
-        store, _ = app.store(service)
-        stack.callback(store.close)
-        ledgers[service] = store.proofs
-    return ledgers
+def _proofs(app: App, service: str, commands: Sequence[str]) -> Sequence[Proof]:
+    store, _ = app.store(service)
+    with closing(store):
+        return store.proofs(commands)
 
 
 def _commands(item: Item) -> set[str]:

@@ -1,6 +1,8 @@
 """`lapse run`: the long-running roles."""
 
+import os
 import signal
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -17,10 +19,21 @@ CaughtUp = Annotated[bool, typer.Option("--until-caught-up", help="End when ever
 
 
 def run(context: typer.Context, roles: Roles, service: Service = None, until_caught_up: CaughtUp = False) -> None:
-    """Run roles until SIGTERM or Ctrl-C, which finish the batch in hand."""
+    """Run roles until SIGTERM or Ctrl-C, which finish the batch in hand; a second one ends at once."""
     app = app_of(context)
     configure_logs(as_json=app.settings.log_json)
     process = Process(app, named_roles(app, roles, service))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: process.stop())
+    end_on_signals(process)
     process.run(until_caught_up=until_caught_up)
+
+
+def end_on_signals(process: Process) -> None:
+    """Let the first signal stop the process, and the second end it: whatever is in hand is read again."""
+
+    def signalled(number: int, _: FrameType | None) -> None:
+        if process.stopping:
+            os._exit(128 + number)
+        process.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signalled)

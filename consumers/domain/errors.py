@@ -17,6 +17,10 @@ class PermanentError(LapseError):
     """The same call will fail again until a person changes something."""
 
 
+class PoisonError(PermanentError):
+    """One record, row or customer fails on its own account; what came with it can be handled without it."""
+
+
 class InvalidRecordError(LapseError):
     """A record cannot be understood. `code` says why, in words that may stand in a header."""
 

@@ -31,6 +31,11 @@ _ONE_NODE: dict[str, str | int] = {
 
 _QUICK: dict[str, str | int] = {
     "group.initial.rebalance.delay.ms": 0,
+    # KIP-848 members hear of a rebalance with a heartbeat; 5 s by default.
+    "group.consumer.min.heartbeat.interval.ms": 300,
+    "group.consumer.heartbeat.interval.ms": 300,
+    "group.consumer.min.session.timeout.ms": 6000,
+    "group.consumer.session.timeout.ms": 6000,
     # A killed broker may register again only after its old session: 12 s with the default of 9000.
     "broker.session.timeout.ms": 2000,
     "broker.heartbeat.interval.ms": 400,

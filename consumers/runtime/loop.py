@@ -1,20 +1,24 @@
 """The poll loop of a role: one batch in hand, handled until it succeeds, then its offsets committed.
 
-Offsets are always those of the next record to be read. What a handler returns is committed; what it could not finish
-stays in hand, the partitions paused, polling going on so that the group keeps its member.
+Offsets are always those of the next record to be read. What a handler could not finish stays in hand, the partitions
+paused, polling going on so that the group keeps its member. A rebalance is learnt of between two batches: what was
+handled is committed by then, what is in hand is dropped.
 """
 
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import structlog
 
 from consumers.domain.errors import TransientError
-from consumers.ports import Clock, Metrics, Partition, Polled, RecordSource
+from consumers.domain.failures import BUDGET_SECONDS, records_at_once
+from consumers.ports import Clock, Metrics, Partition, Polled, Record, RecordSource
 from consumers.runtime.backoff import backoff
 from consumers.runtime.health import Health
 from consumers.runtime.measures import LAG, PAUSED, PAUSES, RECORDS
+from consumers.runtime.poison import Poison
+from consumers.runtime.records import next_offsets
 
 POLL_SECONDS = 0.5
 log = structlog.get_logger()
@@ -25,13 +29,22 @@ class TakeOverError(TransientError):
 
 
 class Handler(Protocol):
-    """A role, as the loop sees it. Any TransientError means: nothing is committed, the same call comes again."""
+    """A role, as the loop sees it. Any TransientError means: nothing is committed, the same call comes again.
+
+    Any other error of `handle` but a PermanentError is a record's fault: tried again, then that record is given up.
+    """
 
     def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
         """Where to start each partition; None: at the committed offset."""
 
-    def handle(self, polled: Polled) -> Mapping[Partition, int]:
-        """Handle a batch completely; the offsets to commit."""
+    def handle(self, records: Sequence[Record]) -> None:
+        """Handle records completely. They may come again, in other batches too; that changes nothing."""
+
+    def give_up(self, record: Record, code: str) -> None:
+        """Keep a record that keeps failing as a dead letter, with what must hold because of it."""
+
+    def advance(self, offsets: Mapping[Partition, int]) -> None:
+        """All before these offsets is handled or given up; they are committed next."""
 
     def idle(self) -> None:
         """Called when there is nothing to handle."""
@@ -50,11 +63,15 @@ class Loop:
         health: Health,
         *,
         batch: int = 500,
+        budget_seconds: float = BUDGET_SECONDS,
         chance: random.Random | None = None,
     ) -> None:
         self._role, self._source, self._handler = role, source, handler
         self._clock, self._metrics, self._health = clock, metrics, health
-        self._batch, self._chance = batch, chance or random.Random()  # noqa: S311 - jitter, not a secret
+        self._poison = Poison(handler)
+        self._batch = self._at_once = batch
+        self._budget_micros = int(budget_seconds * 1_000_000)
+        self._chance = chance or random.Random()  # noqa: S311 - jitter, not a secret
         self._assigned: set[Partition] = set()
         self._to_start: set[Partition] = set()
         self._in_hand: Polled | None = None
@@ -71,7 +88,7 @@ class Loop:
         """Poll once, then work on what is in hand."""
         self._health.progressed()
         try:
-            polled = self._source.poll(self._batch, self._timeout())
+            polled = self._source.poll(self._at_once, self._timeout())
         except TransientError as error:
             self._wait(error.code)
             self._clock.wait(POLL_SECONDS)
@@ -80,6 +97,8 @@ class Loop:
         if polled.records or polled.ends:
             self._in_hand = _joined(self._in_hand, polled)
             self._note_ends(polled)
+        if self._failures:
+            self._note_lag()
         if self._clock.now() >= self._not_before:
             self._work()
 
@@ -93,7 +112,7 @@ class Loop:
             # what is in hand was not committed: whoever has the partitions now reads it again
             self._assigned -= set(polled.revoked)
             self._to_start -= set(polled.revoked)
-            self._in_hand = None
+            self._drop()
             # a broker that stays away ends here too: without partitions a role is not ready
             self._health.waiting("assignment")
             log.info("partitions_revoked", role=self._role, partitions=len(polled.revoked))
@@ -105,6 +124,12 @@ class Loop:
     def _note_ends(self, polled: Polled) -> None:
         self._ended -= {Partition(record.topic, record.partition) for record in polled.records}
         self._ended |= set(polled.ends)
+
+    def _note_lag(self) -> None:
+        """While it waits: the age of the oldest record in hand, so that an outage shows as it grows."""
+        if self._in_hand and self._in_hand.records:
+            age = self._clock.now() - min(record.timestamp for record in self._in_hand.records)
+            self._metrics.gauge(LAG, max(age, 0) / 1_000_000, role=self._role)
 
     @property
     def caught_up(self) -> bool:
@@ -120,7 +145,8 @@ class Loop:
             else:
                 self._handler.idle()
         except TakeOverError as error:
-            self._in_hand, self._to_start = None, set(self._assigned)
+            self._drop()
+            self._to_start = set(self._assigned)
             self._ended.clear()
             log.warning("taking_over_again", role=self._role, code=error.code)
         except TransientError as error:
@@ -130,14 +156,32 @@ class Loop:
 
     def _start(self) -> None:
         self._source.start(self._handler.assigned(self._to_start))
-        self._to_start, self._in_hand = set(), None
+        self._to_start = set()
+        self._drop()
+
+    def _drop(self) -> None:
+        """Let go of what is in hand: it is not committed, so it is read again."""
+        self._in_hand = None
+        self._poison.forget()
 
     def _handle(self, polled: Polled) -> None:
-        self._source.commit(self._handler.handle(polled))
-        self._in_hand = None
+        began = self._clock.now()
         if polled.records:
-            self._metrics.count(RECORDS, len(polled.records), role=self._role)
-            age = self._clock.now() - max(record.timestamp for record in polled.records)
+            self._poison.handle(polled.records)
+        offsets = next_offsets(polled)
+        self._handler.advance(offsets)
+        if polled.records:
+            # before the commit: one that took too long is refused, and must not be as large again
+            took = self._clock.now() - began
+            self._at_once = records_at_once(self._at_once, self._batch, took, self._budget_micros)
+        self._source.commit(offsets)
+        self._in_hand = None
+        self._measure(polled.records)
+
+    def _measure(self, records: Sequence[Record]) -> None:
+        if records:
+            self._metrics.count(RECORDS, len(records), role=self._role)
+            age = self._clock.now() - max(record.timestamp for record in records)
             self._metrics.gauge(LAG, max(age, 0) / 1_000_000, role=self._role)
 
     def _wait(self, code: str) -> None:

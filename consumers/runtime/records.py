@@ -44,6 +44,11 @@ def next_offsets(polled: Polled) -> dict[Partition, int]:
     return offsets
 
 
+def trace_headers(trace: str | None) -> Headers:
+    """The header that hands a trace context on; none where there is none."""
+    return [(TRACEPARENT, trace.encode())] if trace else ()
+
+
 def trace_of(headers: Headers) -> str | None:
     """The W3C trace context a record came with."""
     for name, value in headers:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
+from consumers.domain.failures import UNKNOWN_SCHEMA, Kind, kind_of
 from consumers.domain.folding import TOO_MANY_PRODUCTS, Late
 from consumers.items import Items
 from consumers.ports import (
@@ -16,7 +17,6 @@ from consumers.ports import (
     FaultPoints,
     Metrics,
     Partition,
-    Polled,
     Record,
     RecordSink,
     RecordSource,
@@ -25,12 +25,13 @@ from consumers.ports import (
 )
 from consumers.runtime.control import read_policy
 from consumers.runtime.deadletters import DeadLetters
-from consumers.runtime.records import meant_for, next_offsets, position_of, redriven_to
+from consumers.runtime.records import meant_for, position_of, redriven_to, trace_headers
+from consumers.runtime.unknown_schemas import UnknownSchemas
 from consumers.state.batch import BatchWriter, Task, Written
 from consumers.state.cache import Cache
 from consumers.state.halting import name_in_halt, release_from_halt
 from consumers.state.positions import Positions
-from consumers.state.reading import Refused, Understood, read_record
+from consumers.state.reading import Refused, Understood, read_record, refused_as
 from schemas.codec import encode
 from schemas.validate import PERSONAL_DATA
 
@@ -65,7 +66,9 @@ class StateConsumer:
         self._cache = Cache(cache_size)
         self._writer = BatchWriter(items, self._cache, clock, metrics)
         self._positions = Positions(table, stamp(), stamp)
+        self._unknown_schemas = UnknownSchemas(clock)
         self._checked_at = clock.now()
+        self._folded = False
 
     def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
         """Take over the POSITION rows; start at the lower of row and committed offset."""
@@ -83,19 +86,43 @@ class StateConsumer:
             self._positions.check()
             self._checked_at = self._clock.now()
 
-    def handle(self, polled: Polled) -> Mapping[Partition, int]:
-        """Fold a batch; the offsets to commit."""
-        offsets = next_offsets(polled)
-        if polled.records:
-            self._fold(meant_for(polled.records, self._dead_letters.group))
-            self._faults.reach("state.after_table")
+    def handle(self, records: Sequence[Record]) -> None:
+        """Fold records; safe in the table and on its topics when this returns."""
+        self._fold(meant_for(records, self._dead_letters.group))
+        self._faults.reach("state.after_table")
+        self._folded = True
+
+    def give_up(self, record: Record, code: str) -> None:
+        """Hold whom a record that keeps failing may be meant for, then keep it as a dead letter."""
+        why = refused_as(record, code, self._personal_data)
+        discarded = self._hold(position_of(record), why)
+        self._send_dead([], [(record, why)], Written([], set(), set(discarded)))
+        self._sink.flush()
+
+    def advance(self, offsets: Mapping[Partition, int]) -> None:
+        """Say in the POSITION rows how far the table contains the events."""
         self._positions.advance({each.partition: offset for each, offset in offsets.items()})
-        if polled.records:
+        if self._folded:  # else an end of the log was all there was
             self._faults.reach("state.after_position")
-        return offsets
+            self._folded = False
+
+    def _hold(self, position: str, why: Refused) -> Collection[str]:
+        """Hold the customers of a record, or halt where a row of theirs is what fails; the position if discarded."""
+        tasks = {customer: Task([], [(position, why.code)]) for customer in why.holds}
+        try:
+            written = self._writer.write(tasks, read_policy(self._table))
+        except Exception as error:
+            if kind_of(error) is not Kind.POISON:
+                raise
+        else:
+            if not why.halts:
+                return written.discarded
+        log.error("halted", records=1)
+        return name_in_halt(self._table, [position], self._stamp)
 
     def _fold(self, records: Sequence[Record]) -> None:
         tasks, refused = _sorted(records, self._personal_data)
+        self._unknown_schemas.admit([position_of(record) for record, why in refused if why.code == UNKNOWN_SCHEMA])
         halting = [position_of(record) for record, why in refused if why.halts]
         skipped = name_in_halt(self._table, halting, self._stamp) if halting else frozenset()
         if len(skipped) < len(halting):
@@ -103,7 +130,8 @@ class StateConsumer:
         written = self._writer.write(tasks, read_policy(self._table))
         written.discarded.update(skipped)
         for customer, late in written.late:
-            self._sink.send(self._results, customer.encode(), _late_result(customer, late, self._clock.now()))
+            result = _late_result(customer, late, self._clock.now())
+            self._sink.send(self._results, customer.encode(), result, trace_headers(late.event.register.traceparent))
         self._send_dead(records, refused, written)
         self._sink.flush()
         # folded, or held by a customer it names at last

@@ -58,6 +58,15 @@ def read_record(record: Record, personal_data: re.Pattern[str]) -> Understood | 
     return _agreeing(record, fields, name, personal_data)
 
 
+def refused_as(record: Record, code: str, personal_data: re.Pattern[str]) -> Refused:
+    """What a record is refused as that can be read or not, and that keeps failing with this code."""
+    try:
+        read = read_record(record, personal_data)
+    except Exception:  # noqa: BLE001 - reading it may be what fails
+        return _refused(code, _key_of(record, personal_data))
+    return Refused(code, (read.customer_id,)) if isinstance(read, Understood) else read._replace(code=code)
+
+
 def _agreeing(
     record: Record, fields: dict[str, Any], name: str, personal_data: re.Pattern[str]
 ) -> Understood | Refused:

@@ -1,14 +1,16 @@
 """The ticker's handler: one tick after the other; its offset is committed when it has ended."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
 from consumers.domain.errors import InvalidRecordError
-from consumers.ports import Clock, Partition, Polled, Record, RecordSink, Table
+from consumers.domain.failures import UNKNOWN_SCHEMA
+from consumers.ports import Clock, Partition, Record, RecordSink, Table
 from consumers.runtime.control import Control, read_policy
 from consumers.runtime.deadletters import DeadLetters
-from consumers.runtime.records import meant_for, next_offsets, position_of
+from consumers.runtime.records import meant_for, position_of
+from consumers.runtime.unknown_schemas import UnknownSchemas
 from consumers.ticker.planning import Planner, Tick
 from consumers.ticker.sweep import Sweep
 from schemas.codec import decode
@@ -32,6 +34,7 @@ class Ticker:
     ) -> None:
         self._table, self._planner, self._sweep = table, planner, sweep
         self._sink, self._dead_letters, self._clock = sink, dead_letters, clock
+        self._unknown_schemas = UnknownSchemas(clock)
 
     def assigned(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
         """Start where the group left off; refuse without a policy."""
@@ -41,18 +44,34 @@ class Ticker:
     def idle(self) -> None:
         """Nothing to do between ticks: the clock that asks for them is outside."""
 
-    def handle(self, polled: Polled) -> Mapping[Partition, int]:
+    def handle(self, records: Sequence[Record]) -> None:
         """Carry out the ticks of a batch."""
-        for record in meant_for(polled.records, self._dead_letters.group):
+        ticks, refused = self._read(meant_for(records, self._dead_letters.group))
+        self._unknown_schemas.admit([position_of(each) for each, code in refused if code == UNKNOWN_SCHEMA])
+        for tick in ticks:
+            self._carry_out(tick)
+        for record, code in refused:
+            self._dead_letters.send(record, code)
+            log.warning("dead_letter", position=position_of(record), code=code)
+        self._sink.flush()
+
+    def give_up(self, record: Record, code: str) -> None:
+        """Keep a tick that keeps failing as a dead letter. What it claimed stands; the next one goes on."""
+        self._dead_letters.send(record, code)
+        self._sink.flush()
+
+    def advance(self, offsets: Mapping[Partition, int]) -> None:
+        """Nothing to say: what a tick did stands in its plan."""
+
+    def _read(self, records: Sequence[Record]) -> tuple[list[Tick], list[tuple[Record, str]]]:
+        ticks: list[Tick] = []
+        refused: list[tuple[Record, str]] = []
+        for record in records:
             try:
-                tick = read_tick(record, self._clock.now())
+                ticks.append(read_tick(record, self._clock.now()))
             except InvalidRecordError as error:
-                self._dead_letters.send(record, error.code)
-                self._sink.flush()
-                log.warning("dead_letter", position=position_of(record), code=error.code)
-            else:
-                self._carry_out(tick)
-        return next_offsets(polled)
+                refused.append((record, error.code))
+        return ticks, refused
 
     def _carry_out(self, tick: Tick) -> None:
         control = Control.read(self._table)

@@ -10,7 +10,7 @@ import pytest
 from consumers.adapters.dynamodb import DynamoTable, apply_table, connect
 from consumers.adapters.memory.table import MemoryTable
 from consumers.ports import Table
-from tests.support.records import Backend, InMemory, RealKafka
+from tests.support.records import CLASSIC, KIP_848, Backend, InMemory, RealKafka
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +31,19 @@ def new_table(client: Any) -> DynamoTable:
     return DynamoTable(client, name)
 
 
-@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.integration)])
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("kafka", marks=pytest.mark.integration),
+        pytest.param("kafka-consumer-protocol", marks=pytest.mark.integration),
+    ]
+)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    backend = InMemory() if request.param == "memory" else RealKafka(request.getfixturevalue("kafka"))
-    yield backend
-    backend.close()
+    with closing(_backend(request)) as backend:
+        yield backend
+
+
+def _backend(request: pytest.FixtureRequest) -> Backend:
+    if request.param == "memory":
+        return InMemory()
+    return RealKafka(request.getfixturevalue("kafka"), CLASSIC if request.param == "kafka" else KIP_848)

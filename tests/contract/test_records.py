@@ -131,6 +131,15 @@ def test_a_new_group_starts_at_the_beginning_and_commits_it_at_once(backend: Bac
     assert reader.source.committed([at]) == {at: 2}
 
 
+def test_a_new_group_commits_at_once_where_it_was_told_to_start(backend: Backend) -> None:
+    topic = backend.topic()
+    at = Partition(topic, 0)
+    backend.write(topic, *values(0, 5))
+    reader = backend.reader(topic, topic, {at: 3})
+    reader.until(lambda: bool(reader.held))
+    assert reader.source.committed([at]) == {at: 3}
+
+
 def test_groups_do_not_share(backend: Backend) -> None:
     topic = backend.topic()
     backend.write(topic, *values(0, 5))

@@ -1,5 +1,6 @@
 """One trace, from schedule() to the ledger row of each service and to dead letters, followed by the command line."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.support.command_line import ask, both
 from tests.support.installation import PURPOSE, Installation, installation
 
 SERVICES = ("crm", "loans", "news")
+NOWHERE = 'url: "postgresql+psycopg://nobody@127.0.0.1:1/none",'
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -39,6 +41,7 @@ def test_a_trace_is_followed_from_the_schedule_to_every_ledger(lapse: Installati
     answers = [(each["service"], each["outcome"]) for each in told["trail"]]
     assert answers[0] == ("loans", "AGREED")
     assert sorted(answers[1:]) == [(service, "DONE") for service in SERVICES]
+    assert {each["traceparent"] for each in told["trail"]} == {TRACE}
     command = told["purposes"][PURPOSE]["last"]["id"]
     assert both(lapse, "customer", "--command", command) == told
     for record in lapse.records("commands"):
@@ -60,6 +63,19 @@ def test_a_command_is_resolved_by_the_trail_where_no_ledger_is_at_hand(lapse: In
     told = both(lapse, "customer", "--command", last.id)
     assert (told["customer_id"], told["ledgers"]) == (customer, {})
     assert both(lapse, "customer", customer)["trail"] == told["trail"]
+
+
+def test_a_database_that_cannot_be_asked_is_named_and_the_story_told(lapse: Installation) -> None:
+    lapse.close_product("someone")
+    with lapse.roles("state"):
+        lapse.wait_until_folded()
+    rules = lapse.folder / "crm.yaml"
+    rules.write_text(re.sub("url: .*?,", NOWHERE, rules.read_text("utf-8")), encoding="utf-8")
+    (lapse.folder / "loans.yaml").write_text("version: 1\n", encoding="utf-8")
+    told = both(lapse, "customer", "someone")
+    assert told["ledgers"]["crm"].startswith("away: ")
+    assert told["ledgers"]["loans"] == "unusable: missing"
+    assert told["ledgers"]["news"] == []
 
 
 def test_an_unknown_command_and_a_missing_name_are_refused(lapse: Installation) -> None:

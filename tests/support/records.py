@@ -152,10 +152,14 @@ class InMemory(Backend):
         return self.clock.now()
 
 
+CLASSIC: KafkaConfig = {"session.timeout.ms": 6000}
+KIP_848: KafkaConfig = {"group.protocol": "consumer"}
+
+
 class RealKafka(Backend):
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, protocol: KafkaConfig = CLASSIC) -> None:
         super().__init__()
-        self.config: KafkaConfig = {"bootstrap.servers": bootstrap, "session.timeout.ms": 6000}
+        self.config: KafkaConfig = {"bootstrap.servers": bootstrap, **protocol}
         self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
         # A topic that does not exist is waited for, for 30 s by default.
         self.writing: KafkaConfig = {"bootstrap.servers": bootstrap, "topic.metadata.propagation.max.ms": 500}

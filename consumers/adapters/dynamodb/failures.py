@@ -7,7 +7,8 @@
 | access denied, expired token, bad signature, no credentials | unauthorized until granted | TransientError |
 | any error not named here | unknown: to wait loses nothing | TransientError |
 | the table is not there | a person must create it | PermanentError, names the command |
-| the request is invalid, too large or unknown there | fails again | PermanentError |
+| a row is refused: too large, invalid | fails again, other rows do not | PoisonError |
+| the request is invalid or unknown there | fails again | PermanentError |
 
 An error's text is DynamoDB's code and the operation, nothing else: DynamoDB's own messages may quote keys.
 """
@@ -19,7 +20,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-from consumers.domain.errors import LapseError, PermanentError, TransientError
+from consumers.domain.errors import LapseError, PermanentError, PoisonError, TransientError
 
 BUSY = frozenset(
     {
@@ -45,7 +46,24 @@ _REFUSED = frozenset(
     }
 )
 
+_OF_ROWS = frozenset({"ItemCollectionSizeLimitExceeded", "Validation", "ValidationError"})
+"""Codes that a call by key is refused with for one of its rows, and that DynamoDB does not tell from its own fault."""
+
 Method = Callable[..., dict[str, Any]]
+
+
+def call_for_rows(method: Method, gives: str, **request: Any) -> dict[str, Any]:
+    """Make a call that reads or writes rows by key; `call` says how.
+
+    Raises:
+        TransientError, PermanentError: See the table above.
+        PoisonError: One of the rows is refused; other rows may be asked for without it.
+    """
+    try:
+        return call(method, gives, **request)
+    except PermanentError as error:
+        code = error.code
+    raise failure_of_row(code)
 
 
 def call(method: Method, gives: str, **request: Any) -> dict[str, Any]:
@@ -86,6 +104,13 @@ def failure(code: str) -> LapseError:
     if short in _REFUSED:
         return PermanentError(f"DynamoDB refused the request: {code}", code=code)
     return TransientError(f"DynamoDB cannot answer now: {code}", code=code)
+
+
+def failure_of_row(code: str) -> LapseError:
+    """The error for a code that one row was answered with."""
+    if short_code(code) in _OF_ROWS:
+        return PoisonError(f"DynamoDB refuses a row: {code}", code=code)
+    return failure(code)
 
 
 def short_code(code: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from consumers.adapters.dynamodb.failures import BUSY, call, failure, short_code
+from consumers.adapters.dynamodb.failures import BUSY, call, call_for_rows, failure, failure_of_row, short_code
 from consumers.adapters.dynamodb.parallel import Parallel
 from consumers.adapters.dynamodb.statements import Attributes, Statements, key_attributes, row_of
 from consumers.adapters.dynamodb.tries import TRIES, Tries
@@ -122,7 +122,7 @@ class DynamoTable:
         request = {self._name: {"Keys": [key_attributes(key) for key in keys], "ConsistentRead": True}}
         rows: list[Row] = []
         for _ in self._tries:
-            answer = call(self._client.batch_get_item, "Responses", RequestItems=request)
+            answer = call_for_rows(self._client.batch_get_item, "Responses", RequestItems=request)
             rows += map(row_of, answer["Responses"].get(self._name, ()))
             request = answer.get("UnprocessedKeys", {})
             if not request:
@@ -143,13 +143,14 @@ class DynamoTable:
     def _errors(self, writes: Sequence[Write]) -> list[tuple[Write, Attributes]]:
         """Writes that were not carried out, though another try or a decision may help, with why."""
         statements = [self._statements.of(write) for write in writes]
-        answers = call(self._client.batch_execute_statement, "Responses", Statements=statements)["Responses"]
+        method = self._client.batch_execute_statement
+        answers = call_for_rows(method, "Responses", Statements=statements)["Responses"]
         if len(answers) != len(writes):
             raise failure("UnusableAnswer")
         errors = [(write, answer["Error"]) for write, answer in zip(writes, answers, strict=True) if "Error" in answer]
         for _, error in errors:
             if not _conflict(error) and short_code(error["Code"]) not in BUSY:
-                raise failure(error["Code"])
+                raise failure_of_row(error["Code"])
         return errors
 
     def _page(self, due_shard: str, until: int, start: Attributes | None, gives: str, **how: Any) -> Attributes:

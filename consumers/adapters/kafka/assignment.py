@@ -29,15 +29,15 @@ class Assignment:
         """Whether every partition held has a place to start."""
         return self.held <= self.starts.keys()
 
-    def assign(self, partitions: Iterable[Partition]) -> None:
-        """Hold these, in place of none."""
+    def hold(self, partitions: Iterable[Partition]) -> None:
+        """Hold these from now on, all of them to be started anew.
+
+        Partitions whose assignment was never told of are not told of as revoked either.
+        """
+        self._revoked |= self.held - self._assigned
         self.held = set(partitions)
         self._assigned = set(self.held)
-
-    def revoke(self) -> None:
-        """Hold nothing. Partitions whose assignment was never told of are not told of as revoked either."""
-        self._revoked |= self.held - self._assigned
-        self.held, self._assigned, self.starts = set(), set(), {}
+        self.starts = {}
 
     def start(self, offsets: Mapping[Partition, int]) -> None:
         """Take over where to start."""

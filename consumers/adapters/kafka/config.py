@@ -34,11 +34,16 @@ _CONSUMER_FIXED: dict[str, Any] = {
     "enable.partition.eof": True,
     # An offset that is gone is reported, never replaced by a guess.
     "auto.offset.reset": "error",
-    # Eager: all partitions are given back before any is given out, so that no two members hold one.
-    "partition.assignment.strategy": "range",
-    "group.protocol": "classic",
     "allow.auto.create.topics": False,
 }
+PROTOCOL = "group.protocol"
+_BY_PROTOCOL: dict[str, dict[str, Any]] = {
+    # Eager: all partitions are given back before any is given out, so that no two members hold one.
+    "classic": {PROTOCOL: "classic", "partition.assignment.strategy": "range"},
+    "consumer": {PROTOCOL: "consumer"},
+}
+# Under KIP-848 the broker decides these; librdkafka refuses them without saying what to do.
+_OF_CLASSIC = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.protocol.type")
 _PRODUCER: dict[str, Any] = {
     "linger.ms": 5,
     # a dead letter is a record of full size with headers added; 1 MB by default
@@ -62,7 +67,12 @@ def consumer_properties(given: KafkaConfig, group: str) -> dict[str, Any]:
     Raises:
         PermanentError: A configured property contradicts one that must be as it is.
     """
-    return _joined(given, _CONSUMER, {**_CONSUMER_FIXED, "group.id": group})
+    protocol = _text(given.get(PROTOCOL, "classic"))
+    if protocol not in _BY_PROTOCOL:
+        raise PermanentError(f"kafka property {PROTOCOL} must be one of: {', '.join(_BY_PROTOCOL)}")
+    if protocol == "consumer" and (misplaced := sorted(given.keys() & set(_OF_CLASSIC))):
+        raise PermanentError(f"kafka properties the broker decides with {PROTOCOL} consumer: {', '.join(misplaced)}")
+    return _joined(given, _CONSUMER, {**_CONSUMER_FIXED, **_BY_PROTOCOL[protocol], "group.id": group})
 
 
 def producer_properties(given: KafkaConfig) -> dict[str, Any]:
@@ -71,17 +81,22 @@ def producer_properties(given: KafkaConfig) -> dict[str, Any]:
     Raises:
         PermanentError: A configured property contradicts one that must be as it is.
     """
-    return _joined(given, _PRODUCER, _PRODUCER_FIXED)
+    return _joined(_without_protocol(given), _PRODUCER, _PRODUCER_FIXED)
 
 
 def observer_properties(given: KafkaConfig, group: str) -> dict[str, Any]:
     """Properties of a consumer that never joins `group`, only reads or writes its offsets."""
-    return {**consumer_properties(given, group), **_SILENT}
+    return {**consumer_properties(_without_protocol(given), group), **_SILENT}
 
 
 def admin_properties(given: KafkaConfig) -> dict[str, Any]:
     """Properties of an admin client."""
-    return {**_EVERY_CLIENT, **given, **_SILENT}
+    return {**_EVERY_CLIENT, **_without_protocol(given), **_SILENT}
+
+
+def _without_protocol(given: KafkaConfig) -> KafkaConfig:
+    """What is left for a client that joins no group."""
+    return {name: value for name, value in given.items() if name != PROTOCOL}
 
 
 def _joined(given: KafkaConfig, defaults: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Records in: a member of a consumer group that starts partitions where its caller says."""
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumers.adapters.kafka.assignment import Assignment
 from consumers.adapters.kafka.commits import Commits, leave
-from consumers.adapters.kafka.config import ANSWER_SECONDS, LOGGER, KafkaConfig, consumer_properties
+from consumers.adapters.kafka.config import ANSWER_SECONDS, LOGGER, PROTOCOL, KafkaConfig, consumer_properties
 from consumers.adapters.kafka.failures import (
     Failure,
     failure_of,
@@ -15,6 +15,7 @@ from consumers.adapters.kafka.failures import (
     raisable,
 )
 from consumers.adapters.kafka.offsets import committed_offsets
+from consumers.adapters.kafka.protocols import PROTOCOLS
 from consumers.adapters.record_rules import offset_gone, partition_revoked
 from consumers.domain.errors import LapseError, PermanentError, TransientError
 from consumers.ports import Partition, Polled, Record
@@ -28,8 +29,8 @@ _GATHER_SECONDS = 0.01
 class KafkaSource:
     """Reads topics as a member of a group, committed transactions only. Fulfils RecordSource.
 
-    A rebalance is eager: everything is revoked, then everything assigned anew, and nothing flows until `start` was
-    called for all of it. One thread only. The broker being away is no error of `poll`: it brings nothing meanwhile.
+    A rebalance is eager, whatever the group's protocol: everything is revoked, then everything assigned anew, and
+    nothing flows until `start` was called for all of it. One thread only. The broker being away is no error of `poll`: it brings nothing meanwhile.
 
     Args:
         config: librdkafka properties.
@@ -49,6 +50,7 @@ class KafkaSource:
         # Handed out by librdkafka while a commit was waited for, and not by a poll yet.
         self._ahead: list[Message] = []
         properties = consumer_properties(config, group)
+        self._protocol = PROTOCOLS[properties[PROTOCOL]]
         callbacks = {"error_cb": self._client_failed, "on_commit": self._commits.answered}
         self._consumer = Consumer({**properties, **callbacks}, logger=LOGGER)
         self._consumer.subscribe(
@@ -77,8 +79,9 @@ class KafkaSource:
     def start(self, offsets: Mapping[Partition, int | None]) -> None:
         """Begin to deliver newly assigned partitions at these offsets.
 
-        None: at the group's committed offset; without one at the start of the log, which is committed at once so that
-        a loss by retention is noticed later. Partitions revoked meanwhile are left out. While paused, they stay paused.
+        None: at the group's committed offset; without one at the start of the log. Where a group that has committed
+        nothing starts is committed at once, so that a loss by retention is noticed later. Partitions revoked meanwhile
+        are left out. While paused, they stay paused.
 
         Raises:
             TransientError: The broker is away; call again with the same offsets.
@@ -88,8 +91,7 @@ class KafkaSource:
             return  # a rebalance overtook the look-up; the next poll says what is to be started now
         self._assignment.start(resolved)
         if self._assignment.complete:
-            starts = self._assignment.starts
-            self._consumer.assign([TopicPartition(*at, offset) for at, offset in starts.items()])
+            self._protocol.begin(self._consumer, self._assignment.starts)
             # A partition revoked while paused comes back paused: librdkafka remembers it, so say which it is.
             if self._paused:
                 self.pause()
@@ -204,12 +206,15 @@ class KafkaSource:
 
     def _resolved(self, offsets: Mapping[Partition, int | None]) -> dict[Partition, int]:
         wanted = {at: offset for at, offset in offsets.items() if at in self._assignment.held}
-        unknown = [at for at, offset in wanted.items() if offset is None]
-        committed = self.committed(unknown)
-        first = {at: self._beginning(at) for at in unknown if committed[at] is None}
-        self.commit(first)
-        known = {at: offset for at, offset in (wanted | dict(committed)).items() if offset is not None}
-        return known | first
+        committed = self.committed(wanted)
+        starts = {at: self._place(at, offset, committed[at]) for at, offset in wanted.items()}
+        self.commit({at: offset for at, offset in starts.items() if committed[at] is None})
+        return starts
+
+    def _place(self, at: Partition, given: int | None, committed: int | None) -> int:
+        if given is not None:
+            return given
+        return self._beginning(at) if committed is None else committed
 
     def _beginning(self, at: Partition) -> int:
         try:
@@ -218,13 +223,22 @@ class KafkaSource:
             raise raisable(kafka_error(error), f"first offset of {at.topic}-{at.partition}") from error
 
     def _partitions_assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        # Accepts the assignment without reading anything: the caller decides where to start, outside this callback.
-        consumer.assign([])
-        self._assignment.assign(Partition(each.topic, each.partition) for each in partitions)
+        # The caller decides where to start, outside this callback.
+        self._protocol.accept(consumer)
+        if partitions:
+            self._hold(self._assignment.held | _named(partitions))
 
-    def _gone(self, _: Consumer, __: list[TopicPartition]) -> None:
+    def _gone(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._protocol.release(consumer)
+        self._hold(self._assignment.held - _named(partitions))
+
+    def _hold(self, partitions: Iterable[Partition]) -> None:
         self._ahead = []
-        self._assignment.revoke()
+        self._assignment.hold(partitions)
+
+
+def _named(partitions: Iterable[TopicPartition]) -> set[Partition]:
+    return {Partition(each.topic, each.partition) for each in partitions}
 
 
 def _partition(message: Message) -> Partition:

@@ -49,16 +49,21 @@ class MemorySource:
     def start(self, offsets: Mapping[Partition, int | None]) -> None:
         """Begin to deliver newly assigned partitions at these offsets; None: the committed one, else the first.
 
+        Where a group that has committed nothing starts is committed at once.
+
         Raises:
             TransientError: The broker is away; call again with the same offsets.
         """
-        held = {at: offset for at, offset in offsets.items() if at in self._held}
-        unknown = [at for at, offset in held.items() if offset is None]
-        committed = self.committed(unknown)
-        first = {at: self._broker.log(at).first for at in unknown if committed[at] is None}
-        self.commit(first)
-        found = held | dict(committed) | first
-        self._starts |= {at: offset for at, offset in found.items() if offset is not None}
+        wanted = {at: offset for at, offset in offsets.items() if at in self._held}
+        committed = self.committed(wanted)
+        starts = {at: self._place(at, offset, committed[at]) for at, offset in wanted.items()}
+        self.commit({at: offset for at, offset in starts.items() if committed[at] is None})
+        self._starts |= starts
+
+    def _place(self, at: Partition, given: int | None, committed: int | None) -> int:
+        if given is not None:
+            return given
+        return self._broker.log(at).first if committed is None else committed
 
     def committed(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
         """The group's committed offsets.

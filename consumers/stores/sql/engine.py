@@ -3,6 +3,7 @@
 from sqlalchemy import Engine, create_engine
 
 from consumers.stores.rules.model import Rules
+from consumers.stores.sql.patience import bound
 
 CONNECT_TIMEOUT_S = 10
 LOCK_TIMEOUT_MS = 5_000  # below the statement timeout: an application's lock delays a batch, not the whole poll
@@ -24,14 +25,14 @@ def engine_to(url: str, timeout: int, name: str) -> Engine:
         "random_page_cost": "1.1",
         "default_transaction_isolation": "read\\ committed",
     }
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,
         pool_size=2,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            # a connection dropped in silence ends: a query by what is not acknowledged, a wait by the keepalives
+            # a peer that is gone is noticed: by what it does not acknowledge, and while idle by the keepalives
             "tcp_user_timeout": timeout,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
@@ -42,3 +43,4 @@ def engine_to(url: str, timeout: int, name: str) -> Engine:
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
         },
     )
+    return bound(engine, timeout / 1000)

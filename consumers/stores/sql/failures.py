@@ -21,7 +21,7 @@ from typing import ParamSpec, TypeVar
 
 from sqlalchemy import exc
 
-from consumers.domain.errors import LapseError, PermanentError, TransientError
+from consumers.domain.errors import LapseError, PermanentError, PoisonError, TransientError
 
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
@@ -31,7 +31,7 @@ _AWAY_STATES = frozenset({"42501", "55P03", "55006"})
 _DATA = ("22", "23", "44", "P0")
 
 
-class DataFailure(PermanentError):  # noqa: N818 - not raised to callers: a batch that holds it is taken apart
+class DataFailure(PoisonError):  # noqa: N818 - where a batch can be taken apart, callers never see it
     """The values of a customer cannot be rewritten by the rules."""
 
 
