@@ -1,6 +1,7 @@
 """What the command line refuses, and how it exits: 1 refused or failed, 2 usage, 130 interrupted; no traceback."""
 
 import os
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ def lapse(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Itera
         ("customer unknown", ["Nothing is known of this customer"]),
         ("hold list unknown", ["Nothing is known of this customer"]),
         ("hold lift known person:1", ["no such hold", "`lapse hold list`"]),
-        ("dlq discard events-0-0 --reason garbage", ["no record of that name halts", "`lapse status`"]),
+        ("dlq discard events-0-0 --reason garbage", ["no dead letter of that name", "`lapse dlq list`"]),
         ("dlq discard events-0-0 --reason garbage --customer known", ["holds this customer", "`lapse hold list`"]),
         ("offsets reset --group nope --to-earliest", ["no group nope", "anonymizer.NAME"]),
         ("offsets reset --group state --to-earliest", ["1 members", "stop them first"]),
@@ -108,13 +109,14 @@ def test_dependency_that_is_away_is_named_within_seconds(lapse: Installation) ->
     no_broker = {"LAPSE__KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     no_table = {"LAPSE__TABLE__ENDPOINT_URL": "http://127.0.0.1:1"}
     began = time.monotonic()
-    processes = [
+    topics, status = (
         start(*arguments(lapse, "topics", "diff"), **no_broker),
-        start(*arguments(lapse, "run", "state"), **no_broker),
-        start(*arguments(lapse, "status"), **no_table),
-    ]
-    for process in processes:
-        refused(ended(process), "does not answer", "kafka.bootstrap_servers", "table.endpoint_url")
+        start(*arguments(lapse, "status", "--json"), **no_table),
+    )
+    refused(ended(topics), "does not answer", "kafka.bootstrap_servers", "table.endpoint_url")
+    told = ended(status)
+    assert told.code == 1
+    assert json.loads(told.out)["customers"] == {"away": "EndpointConnectionError"}
     assert time.monotonic() - began < QUICK
 
 
