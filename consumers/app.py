@@ -54,10 +54,7 @@ def _active_products(settings: SqlActiveSettings | HttpActiveSettings) -> SqlAct
         return SqlActiveProducts(
             settings.url.get_secret_value(), settings.query, settings.type, settings.timeout_seconds
         )
-    token = settings.token.get_secret_value() if settings.token else None
-    if settings.token_file:
-        token = settings.token_file.read_text("utf-8").strip()
-    return HttpActiveProducts(settings.url, token, settings.timeout_seconds)
+    return HttpActiveProducts(settings.url, settings.bearer(), settings.timeout_seconds)
 
 
 def new_stamp() -> str:

@@ -111,6 +111,16 @@ class HttpActiveSettings(_Part):
     token_file: Path | None = None
     timeout_seconds: float = Field(10.0, gt=0)
 
+    def bearer(self) -> str | None:
+        """The token, from its file where one is named. SettingsError: the file cannot be read."""
+        if self.token_file is None:
+            return self.token.get_secret_value() if self.token else None
+        try:
+            return self.token_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            problem = type(error).__name__
+        raise SettingsError(f"active_products.token_file: {self.token_file} cannot be read ({problem})")
+
 
 class Settings(BaseSettings):
     """Everything a process of Lapse needs to know."""

@@ -10,6 +10,7 @@ Asked: `POST` with `{"customers": ["…"]}`. Answered: `{"active": ["…"], "unk
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from consumers.domain.errors import PermanentError, TransientError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 AT_ONCE = 500
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class _Answer(BaseModel):
@@ -39,13 +41,18 @@ class HttpActiveProducts:
         timeout: Of connecting and of each read, in seconds.
 
     Raises:
-        PermanentError: The address is not https.
+        PermanentError: The address is not https, or the token cannot stand in a header.
     """
 
     def __init__(self, url: str, token: str | None, timeout: float) -> None:
         parts = urlsplit(url)
-        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        if not parts.hostname or parts.scheme not in {"http", "https"}:
+            raise PermanentError("active_products.url: not an address; write https://HOST/PATH")
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise PermanentError("active_products.url: ids of customers would travel unencrypted; use https")
+        if token is not None and not _TOKEN.fullmatch(token):
+            # refused here: the client's own error quotes it
+            raise PermanentError("active_products.token: not a bearer token; write it alone, on one line")
         self._url = url
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=timeout, read=timeout))

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from pydantic_core import PydanticCustomError
+
 from consumers.domain.errors import PermanentError
 from consumers.stores.rules.guard import EXAMPLE, problems
-from consumers.stores.rules.model import driver_url
+from consumers.stores.rules.model import postgresql_url
 from consumers.stores.sql.engine import engine_to
 from consumers.stores.sql.guard import ACTIVE, Guard
 
@@ -20,13 +22,13 @@ class SqlActiveProducts:
         timeout: Of a statement, in seconds.
 
     Raises:
-        PermanentError: The query is not one bound SELECT.
+        PermanentError: The query is not one bound SELECT, or the URL none of PostgreSQL.
     """
 
     def __init__(self, url: str, query: str, kind: Literal["text", "integer", "uuid"], timeout: float) -> None:
         for problem in problems(query):
             raise PermanentError(f"active_products.query: {problem} Repair: {EXAMPLE}")
-        self._engine = engine_to(driver_url(url), int(timeout * 1000), "lapse-active-products")
+        self._engine = engine_to(_address(url), int(timeout * 1000), "lapse-active-products")
         self._guard = Guard(self._engine, query, kind)
 
     def active(self, customer_ids: Sequence[str]) -> Mapping[str, Literal["active", "unknown"]]:
@@ -34,7 +36,7 @@ class SqlActiveProducts:
 
         Raises:
             TransientError: The database is away.
-            PermanentError: The database does not know what the query names.
+            PermanentError: The database does not know what the query names, or it lists something else than ids asked.
         """
         found = self._guard.objections(customer_ids)
         return {customer: "active" if code == ACTIVE else "unknown" for customer, code in found.items()}
@@ -42,3 +44,11 @@ class SqlActiveProducts:
     def close(self) -> None:
         """Release connections."""
         self._engine.dispose()
+
+
+def _address(url: str) -> str:
+    try:
+        return postgresql_url(url)
+    except PydanticCustomError as refused:
+        problem, repair = refused.message(), (refused.context or {})["repair"]
+    raise PermanentError(f"active_products.url: {problem} Repair: {repair}")

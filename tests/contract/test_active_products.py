@@ -1,6 +1,7 @@
-"""What every central list of active products promises: in a database as behind HTTP."""
+"""What every central list of active products promises: in memory, in a database and behind HTTP."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from consumers.adapters.active_http import HttpActiveProducts
+from consumers.adapters.memory.active import MemoryActiveProducts
 from consumers.domain.errors import PermanentError, TransientError
 from consumers.local import Services
 from consumers.ports import ActiveProducts
@@ -61,7 +63,7 @@ def asking(server: Any, **more: Any) -> HttpActiveProducts:
 
 
 @contextmanager
-def listed(services: Services, active: set[str]) -> Iterator[SqlActiveProducts]:
+def listed(services: Services, active: set[str], query: str = QUERY) -> Iterator[SqlActiveProducts]:
     name = new_id("t").replace("-", "_")
     url = make_url(services.postgres.url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as database:
@@ -69,14 +71,16 @@ def listed(services: Services, active: set[str]) -> Iterator[SqlActiveProducts]:
         database.execute(sql.SQL("CREATE TABLE {} (customer text PRIMARY KEY)").format(table))
         for each in active:
             database.execute(sql.SQL("INSERT INTO {} VALUES (%s)").format(table), (each,))
-        with closing(SqlActiveProducts(services.postgres.url, QUERY.format(name), "text", 5.0)) as asked:
+        with closing(SqlActiveProducts(services.postgres.url, query.format(name), "text", 5.0)) as asked:
             yield asked
         database.execute(sql.SQL("DROP TABLE {}").format(table))
 
 
-@pytest.fixture(params=["http", pytest.param("sql", marks=pytest.mark.integration)])
+@pytest.fixture(params=["memory", "http", pytest.param("sql", marks=pytest.mark.integration)])
 def source(request: pytest.FixtureRequest) -> Iterator[ActiveProducts]:
-    if request.param == "http":
+    if request.param == "memory":
+        yield MemoryActiveProducts(dict.fromkeys("ab", "active"))
+    elif request.param == "http":
         with answering({"a", "b"}) as server, closing(asking(server)) as asked:
             yield asked
     else:
@@ -121,16 +125,52 @@ def test_an_answer_that_is_not_understood_claims_nobody(body: bytes) -> None:
     assert "other" not in str(away.value)
 
 
-def test_refused_and_silent_are_away() -> None:
-    with answering(set()) as server:
-        port = server.server_port
-    with closing(HttpActiveProducts(f"http://127.0.0.1:{port}/", None, 0.3)) as asked, pytest.raises(TransientError):
-        asked.active(["a"])
+@pytest.mark.parametrize("listening", [True, False], ids=["silent", "refused"])
+def test_silent_and_refused_are_away(listening: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        if not listening:
+            silent.close()
+        with closing(HttpActiveProducts(f"http://127.0.0.1:{port}/", None, 0.3)) as asked:
+            with pytest.raises(TransientError) as away:
+                asked.active(["a"])
+            assert away.value.code == "away"
 
 
-def test_ids_do_not_travel_unencrypted() -> None:
+@pytest.mark.parametrize("url", ["http://lists.example.invalid/", "ftp://127.0.0.1/", "https://", "lists.example"])
+def test_ids_travel_to_an_encrypted_address_only(url: str) -> None:
     with pytest.raises(PermanentError, match="https"):
-        HttpActiveProducts("http://lists.example.invalid/", None, 1.0)
+        HttpActiveProducts(url, None, 1.0)
+
+
+@pytest.mark.parametrize("token", ["", "two words", "two\nlines", "accented-\u00e9"])
+def test_a_token_that_fits_no_header_is_refused_unquoted(token: str) -> None:
+    with pytest.raises(PermanentError, match="token") as refused:
+        HttpActiveProducts("https://lists.example.invalid/", token, 1.0)
+    assert not token or token not in str(refused.value)
+
+
+@pytest.mark.integration
+def test_a_query_that_fails_for_one_customer_makes_only_him_unknown(services: Services) -> None:
+    failing = "SELECT customer FROM {} WHERE customer IN :customers AND CAST(customer AS int) > 0"
+    with listed(services, {"7", "seven"}, failing) as asked:
+        assert asked.active(["7", "seven", "8"]) == {"7": "active", "seven": "unknown"}
+
+
+@pytest.mark.integration
+def test_a_query_that_answers_with_something_else_claims_nobody(services: Services) -> None:
+    with (
+        listed(services, {"a"}, "SELECT customer || '!' FROM {} WHERE customer IN :customers") as asked,
+        pytest.raises(PermanentError, match="not among the customers"),
+    ):
+        asked.active(["a", "x"])
+
+
+@pytest.mark.parametrize("url", ["no url: secret", "mysql://user:secret@127.0.0.1/x"])
+def test_a_url_of_another_database_is_refused_unquoted(url: str) -> None:
+    with pytest.raises(PermanentError, match=r"active_products\.url") as refused:
+        SqlActiveProducts(url, QUERY.format("t"), "text", 1.0)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_query_that_is_not_one_bound_select_is_refused() -> None:

@@ -8,7 +8,11 @@ import pytest
 
 from consumers.adapters.memory.store import MemoryRow, MemoryStore
 from consumers.ports import Store
-from tests.support.sql_store import Database, add_customers, new_database, task
+from tests.support.sql_store import RULES, Database, add_customers, new_database, task
+
+GUARDED = RULES.replace(
+    "ledger:", "guard: SELECT borrower FROM crm.loans WHERE borrower IN :customers\nledger:"
+).replace("[countries]", "[countries, loans]")
 
 
 class Filled(Protocol):
@@ -22,6 +26,9 @@ class Filled(Protocol):
     def bring_back(self, customer: str) -> None:
         """Personal data of the customer appears again, unflagged."""
 
+    def guarded(self, *active: str) -> Store:
+        """The same store with a guard, which lists these."""
+
 
 class InMemory:
     def __init__(self) -> None:
@@ -34,6 +41,10 @@ class InMemory:
 
     def bring_back(self, customer: str) -> None:
         self._made.rows[customer] = MemoryRow("came back")
+
+    def guarded(self, *active: str) -> Store:
+        self._made.active = set(active)
+        return self.store
 
 
 class OnPostgres:
@@ -50,6 +61,12 @@ class OnPostgres:
         self._database.run(
             f"UPDATE crm.customers SET anonymized = false, email = 'CANARY-again' WHERE customer_id = '{customer}'"
         )
+
+    def guarded(self, *active: str) -> Store:
+        self._database.run("CREATE TABLE crm.loans (borrower text PRIMARY KEY)")
+        for each in active:
+            self._database.run(f"INSERT INTO crm.loans VALUES ('{each}')")
+        return self._database.store(GUARDED)
 
 
 @pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.integration)])
@@ -108,3 +125,17 @@ def test_store_counts_without_changing(filled: Filled) -> None:
     assert counted.keys() == {"c1"}
     assert sum(counted["c1"].values()) >= 1
     assert not filled.is_anonymized("c1")
+
+
+def test_store_without_a_guard_neither_votes_nor_objects(filled: Filled) -> None:
+    assert not filled.store.votes
+    assert filled.store.guard(["c1", "c2"]) == {}
+
+
+def test_store_with_a_guard_objects_to_the_active_and_touches_nobody(filled: Filled) -> None:
+    store = filled.guarded("c1", "c9")
+    assert store.votes
+    assert store.preflight() == []
+    assert store.guard(["c1", "c2", "absent"]) == {"c1": "active"}
+    assert store.guard([]) == {}
+    assert store.unflagged(["c1", "c2"]) == {"c1", "c2"}

@@ -24,6 +24,7 @@ WRONG = [
     ("consumers/state/batch.py", "import producer_client", "Only the demo"),
     ("consumers/domain/item.py", "import pydantic", "The domain is"),
     ("consumers/anonymizer/commit.py", "import boto3", "Client libraries"),
+    ("consumers/ticker/consumer.py", "import urllib3", "Client libraries"),
     ("consumers/adapters/dynamodb/tries.py", "import consumers.adapters.kafka", "One adapter"),
 ]
 

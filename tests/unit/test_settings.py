@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.settings import SettingsError, load_settings
+from consumers.settings import HttpActiveSettings, SettingsError, load_settings
 
 GOOD = """
 kafka: {bootstrap_servers: "broker:9092", properties: {security.protocol: SSL}}
@@ -54,6 +54,17 @@ def test_settings_never_print_a_value(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as raised:
         load_settings(write(tmp_path, "id_hash_key: {secret: hunter2}"))
     assert "hunter2" not in str(raised.value)
+
+
+def test_settings_read_the_token_from_its_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hunter2\n", encoding="utf-8")
+    text = f"active_products: {{kind: http, url: 'https://lists.example/', token_file: '{tmp_path}/token'}}"
+    settings = load_settings(write(tmp_path, text)).active_products
+    assert isinstance(settings, HttpActiveSettings)
+    assert settings.bearer() == "hunter2"
+    (tmp_path / "token").unlink()
+    with pytest.raises(SettingsError, match=r"active_products\.token_file"):
+        settings.bearer()
 
 
 def test_settings_file_that_was_named_must_be_there(tmp_path: Path) -> None:

@@ -1,10 +1,8 @@
 """Votes through all roles, in memory: who refuses, who is down, who fails after the commit."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
-
 import pytest
 
+from consumers.adapters.memory.active import MemoryActiveProducts
 from consumers.domain import rows
 from consumers.domain.errors import PermanentError
 from consumers.domain.rows import ModeRow
@@ -131,23 +129,13 @@ def test_a_service_nobody_knows_the_guard_of_is_asked() -> None:
 # ---- the central check -----------------------------------------------------------------------------------------------
 
 
-class Listed:
-    """A central list of active products."""
-
-    def __init__(self, answers: dict[str, Literal["active", "unknown"]]) -> None:
-        self.answers = answers
-
-    def active(self, customer_ids: Sequence[str]) -> Mapping[str, Literal["active", "unknown"]]:
-        return {each: answer for each, answer in self.answers.items() if each in customer_ids}
-
-
 def test_who_is_active_or_unknown_centrally_is_not_claimed_before_the_retry() -> None:
     world = voting_world("a", "b", "c", voters=())
-    world.active = Listed({"a": "active", "b": "unknown"})
+    world.active = listed = MemoryActiveProducts({"a": "active", "b": "unknown"})
     world.request_tick()
     world.run("ticker", "crm", "loans")
     assert world.anonymized("crm") == {"c"}
-    world.active.answers.clear()
+    listed.listed.clear()
     world.request_tick()
     world.run("ticker", "crm", "loans")
     assert world.anonymized("crm") == {"c"}

@@ -33,7 +33,8 @@ def _sql_kind(written: object) -> object:
     return written
 
 
-def _postgresql_url(written: object) -> object:
+def postgresql_url(written: object) -> str:
+    """The URL with the driver Lapse brings, secret included. Raises a finding if it is none of PostgreSQL."""
     try:
         url = make_url(str(written))
     except ArgumentError:
@@ -42,12 +43,7 @@ def _postgresql_url(written: object) -> object:
         raise refusal("url", "not a database URL.", "write postgresql://USER:PASSWORD@HOST/DATABASE.")
     if url.get_backend_name() not in {"postgresql", "postgres"}:
         raise not_available("this kind of database", "only postgresql:// URLs are available.")
-    return driver_url(str(written))
-
-
-def driver_url(url: str) -> str:
-    """A PostgreSQL URL with the driver Lapse brings, secret included."""
-    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def _none_or(written: object) -> object:
@@ -80,7 +76,7 @@ class StoreRules(_Frozen):
     """Where the database is. `url` is a SQLAlchemy URL with its secret; `statement_timeout` is in milliseconds."""
 
     kind: Annotated[Literal["sql"], BeforeValidator(_sql_kind)]
-    url: Annotated[SecretStr, BeforeValidator(_postgresql_url)]
+    url: Annotated[SecretStr, BeforeValidator(postgresql_url)]
     schema_name: Name = Field(alias="schema")
     statement_timeout: Annotated[int, BeforeValidator(_milliseconds)] = 30_000
 

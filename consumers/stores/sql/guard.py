@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Engine, String, TextClause, Uuid, bindparam, exc, text
 from sqlalchemy.types import TypeEngine
 
-from consumers.domain.errors import TransientError
+from consumers.domain.errors import PermanentError, TransientError
 from consumers.domain.work import Finding
 from consumers.stores.rules.guard import CUSTOMERS, EXAMPLE
 from consumers.stores.rules.model import Rules
@@ -20,6 +20,7 @@ _TYPES: Mapping[str, tuple[TypeEngine[Any], Callable[[str], Any]]] = {
     "integer": (BigInteger(), int),
     "uuid": (Uuid(), uuid.UUID),
 }
+_MISNAMED = f"a guard or query of active customers lists what is not among the customers asked about. Repair: {EXAMPLE}"
 _SAMPLES = {"text": "-", "integer": 0, "uuid": uuid.UUID(int=0)}
 
 
@@ -36,12 +37,16 @@ class Guard:
         """Who must not be anonymized now: `active`, or the SQLSTATE of a guard that fails for this customer alone.
 
         Ids of another type can have no row: nothing objects to them.
+
+        Raises:
+            PermanentError: It answers with something else than ids it was asked about, so nobody's vote is known.
+            TransientError: The database is away.
         """
-        spelled = {each: self._value(value) for each in customer_ids if (value := converted(each, self._kind))}
+        spelled = {each: value for each in customer_ids if (value := converted(each, self._kind)) is not None}
         if not spelled:
             return {}
         try:
-            found = self._listed(list(set(spelled.values())))
+            found = self._listed(sorted(set(spelled.values())))
         except DataFailure:
             pass  # taken apart outside the handler, so that no later error is chained to this one
         else:
@@ -61,17 +66,25 @@ class Guard:
             raise failure
         yield Finding("guard", "guard", f"the database cannot run it ({failure.code}).", EXAMPLE)
 
-    def _alone(self, value: object) -> str | None:
+    def _alone(self, value: str) -> str | None:
         try:
             return ACTIVE if self._listed([value]) else None
         except DataFailure as failure:
             return failure.code
 
+    def _listed(self, values: Sequence[str]) -> set[str]:
+        found = {converted(str(value), self._kind) for value in self._queried([self._value(each) for each in values])}
+        named = {value for value in values if value in found}
+        if found != named:
+            # not passed over: it may be an active customer under another spelling
+            raise PermanentError(_MISNAMED, code="guard")
+        return named
+
     @translated
-    def _listed(self, values: list[Any]) -> set[Any]:
+    def _queried(self, values: Sequence[Any]) -> list[Any]:
         with self._engine.connect() as connection:
             reading = connection.execution_options(postgresql_readonly=True)
-            return {row[0] for row in reading.execute(self._statement, {CUSTOMERS: values})}
+            return [row[0] for row in reading.execute(self._statement, {CUSTOMERS: values})]
 
 
 def guard_of(engine: Engine, rules: Rules) -> Guard | None:
