@@ -61,7 +61,8 @@ class Items:
 
     def _write(self, change: Change, policy: Policy, now: int) -> Write:
         before, after, named = change
-        version = named or (before.row.version + 1 if before.row else 1)
+        # a customer who was forgotten and came back must not fall behind the old life, which a backup may still hold
+        version = named or (before.row.version + 1 if before.row else now)
         mark = self._stamp()
         body = to_bytes(after, version, mark, now)
         key = state_key(after.customer_id)

@@ -15,17 +15,18 @@ from consumers.operations.tending import audit, touch
 commands = typer.Typer(help="The table and what was published of it.", no_args_is_help=True)
 Execute = Annotated[bool, typer.Option("--execute", help="Do it; without this only count what would be done.")]
 AFTERWARDS = """then, in this order:
-  lapse service list              modes of services; `lapse service enable NAME` where a lost table forgot them
+  lapse service list              modes as the copy had them, none of a lost table: `lapse service enable|stop NAME`
+  lapse status                    a `lapse stop` since the copy is forgotten too: stop again
   lapse run state                 folds the events again; everybody waits at the barrier until it has
-  lapse dlq list                  records that held or halted before do so again, unless they were discarded"""
+  lapse dlq list                  records that halted before do so again, also those discarded since the copy"""
 
 
 @commands.command()
 def rebuild(context: typer.Context, execute: Execute = False, as_json: AsJson = False) -> None:
     """Rebuild a restored or lost table from lapse.state, every role stopped; the events are then folded over it.
 
-    Of a lost table, make it first: `lapse table apply` makes it and then refuses the POSITION rows, which is right;
-    then `lapse policy apply`.
+    Of a lost table, make it first: `lapse table apply` makes it and then refuses the POSITION rows, which is right.
+    Then, lost or restored, `lapse policy apply`: a copy has the policy of its day.
     """
     app = app_of(context)
     with closing(app.sink()) as sink:
@@ -42,7 +43,7 @@ def rebuild(context: typer.Context, execute: Execute = False, as_json: AsJson = 
         )
         with progress("rebuilt", None) as done:
             found = rebuilding.run(execute=execute, done=done)
-        still_open = list(rebuilding.still_open()) if execute else []
+        still_open = sorted(set(rebuilding.still_open())) if execute else []
     if as_json:
         show_json({**found._asdict(), "open": [each._asdict() for each in still_open]})
         return

@@ -1,6 +1,7 @@
 """Where a group stands, and setting it back: decided first, then written by an outsider and read back."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from consumers.domain import resetting, rows
@@ -46,20 +47,13 @@ def logs_of(offsets: TopicOffsets, group: Group) -> dict[int, Log]:
     return {number: Log(committed[number], first[number], end) for number, end in offsets.end(group.topic).items()}
 
 
-def planned(logs: Logs, target: Target, partitions: Collection[int] | None, *, backward_only: bool) -> dict[int, int]:
-    """The offsets a reset would write.
-
-    Raises:
-        PermanentError: The target cannot be had, or the state group would go forward.
-    """
+def planned(logs: Logs, target: Target, partitions: Collection[int] | None) -> dict[int, int]:
+    """The offsets a reset would write. PermanentError: the target cannot be had."""
     chosen = {number: log for number, log in logs.items() if partitions is None or number in partitions}
     unknown = sorted(set(partitions or ()) - logs.keys())
     if unknown:
         raise PermanentError(f"the topic has no partitions {', '.join(map(str, unknown))}")
-    after = target(chosen)
-    if backward_only:
-        resetting.refuse_forward(chosen, after)
-    return after
+    return target(chosen)
 
 
 def reset(groups: Groups, group: Group, before: Logs, after: Mapping[int, int], *, execute: bool) -> list[Reset]:
@@ -76,35 +70,42 @@ def reset(groups: Groups, group: Group, before: Logs, after: Mapping[int, int], 
     return [Reset(number, standing[number], offset) for number, offset in sorted(after.items())]
 
 
-def to_backup(
-    table: Table,
-    reader: TopicReader,
-    results: str,
-    service: str,
-    reached: Mapping[int, int] | None,
-    batch: int,
-    taken_at: int | None,
-) -> Target:
-    """The target that makes a restored database be erased again.
+# ---- back to a backup ------------------------------------------------------------------------------------------------
 
-    `reached`: highest command offsets of the restored ledger by partition; empty or None where it has none.
+Trail = Callable[[int], Iterable[tuple[int, int, int]]]
+"""Partition, offset and time of every command a service finished since a time."""
 
-    Raises:
-        PermanentError: The service is not stopped; or there is no ledger, and nobody said when the backup was taken.
-    """
+
+def refuse_unless_stopped(table: Table, service: str) -> None:
+    """Raise PermanentError while a service may carry out commands."""
     row = table.read([rows.mode_key(service)]).get(rows.mode_key(service))
     if row is None or rows.mode(row.body).mode != "stopped":
         raise PermanentError(f"{service} is not stopped; `lapse service stop {service}` first")
-    if reached:
-        return lambda logs: resetting.to_backup_by_ledger(logs, reached, batch)
+
+
+def to_backup(reached: Mapping[int, int] | None, batch: int, trail: Trail, taken_at: int | None) -> Target:
+    """The target that makes a restored database be erased again.
+
+    `reached` are the highest command offsets of the restored ledger by partition, empty or None where it has none. By
+    the ledger, the trail or, where both are there (a ledger may have grown since it was restored), the lower of both.
+
+    Raises:
+        PermanentError: There is no ledger, and nobody said when the backup was taken.
+    """
+    by_ledger = partial(resetting.to_backup_by_ledger, reached=reached or {}, batch=batch)
     if taken_at is None:
-        raise PermanentError("the restored database has no ledger; say when the backup was taken with --taken-at")
-    finished = list(_finished(reader, results, service))
-    return lambda logs: resetting.to_backup_by_trail(logs, finished, taken_at)
+        if not reached:
+            raise PermanentError("the restored database has no ledger; say when the backup was taken with --taken-at")
+        return by_ledger
+    by_trail = partial(resetting.to_backup_by_trail, finished=list(trail(taken_at - resetting.HOUR)), taken_at=taken_at)
+    return (lambda logs: resetting.lower(by_ledger(logs), by_trail(logs))) if reached else by_trail
 
 
-def _finished(reader: TopicReader, results: str, service: str) -> Iterator[tuple[int, int, int]]:
-    for record in reader.read(results):
+def finished_since(
+    reader: TopicReader, offsets: TopicOffsets, results: str, service: str, at: int
+) -> Iterator[tuple[int, int, int]]:
+    """What a service answered to commands, of the results appended at `at` or later."""
+    for record in reader.read(results, offsets.since(results, at)):
         try:
             told = decode(record.value, {"AnonymizationResult"}).fields
         except InvalidRecordError:

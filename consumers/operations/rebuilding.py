@@ -13,7 +13,7 @@ from consumers.domain.ticks import Used
 from consumers.item_record import Published
 from consumers.items import Change, Items, RaceLostError, Stored
 from consumers.operations.statelog import BATCH, StateLog
-from consumers.ports import Clock, Groups, Record, RecordSink, Stamp, Table, TopicOffsets, TopicReader
+from consumers.ports import Clock, Groups, Record, RecordSink, Stamp, Table, TopicOffsets, TopicReader, Write
 from consumers.runtime.control import read_policy, rewrite
 from schemas.codec import decode
 
@@ -60,7 +60,9 @@ class Rebuild:
     def run(self, *, execute: bool, done: Callable[[int], None] = lambda _: None) -> Rebuilt:
         """Write every item as it was published or better, then the POSITION rows back to the start of the events.
 
-        A second call changes versions only. `done` hears of each batch.
+        Until it has come to its end there are no POSITION rows, so that no role starts on half a table. Who was
+        forgotten since the copy is forgotten again in his own time. A second call changes versions only. `done` hears
+        of each batch.
 
         Raises:
             PermanentError: A role still runs, or there is no policy.
@@ -68,13 +70,15 @@ class Rebuild:
         """
         policy = read_policy(self._table)
         self._refuse_while_running(policy)
+        if execute:
+            self._remove_positions()
         found = Rebuilt(0, 0, 0)
         for batch in self._log.items():
             found = _sum(found, self._batch(batch, policy, execute=execute))
             done(len(batch))
         if execute:
             self._remember_claims(found.claimed_lately)
-            self._shut_the_barrier()
+            self._start_over()
         return found
 
     def still_open(self) -> Iterator[Open]:
@@ -116,8 +120,16 @@ class Rebuild:
 
         rewrite(self._table, rows.HISTORY, self._stamp, written)
 
-    def _shut_the_barrier(self) -> None:
-        for partition, first in self._offsets.beginning(self._names.events).items():
+    def _remove_positions(self) -> None:
+        found = self._table.read([rows.position_key(number) for number in self._offsets.beginning(self._names.events)])
+        if any(self._table.write([Write(key, row, None) for key, row in found.items()])):
+            raise RaceLostError
+
+    def _start_over(self) -> None:
+        beginning = self._offsets.beginning(self._names.events)
+        # the group too: an offset the log has lost is lower than any row, and would keep it from starting
+        self._groups.reset(self._names.state_group, self._names.events, beginning)
+        for partition, first in beginning.items():
             start = rows.to_json(Position(first, ""))
             rewrite(self._table, rows.position_key(partition), self._stamp, lambda _, body=start: body)  # type: ignore[misc]
 

@@ -1,7 +1,7 @@
 """lapse.state read as a whole: the newest record of each customer, a partition at a time.
 
 Memory: one small entry per customer of a partition. A record may be older than one before it (a paused writer); the
-version tells. A tombstone ends what was before it: who comes back starts at version 1.
+version tells. A tombstone ends what was before it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ BATCH = 500
 
 
 class Seen(NamedTuple):
-    """A customer's newest record: where it stands, by which write."""
+    """A customer's newest record: where it stands, by which write; a tombstone is of version 0."""
 
     offset: int
-    version: int
-    stamp: str
+    version: int = 0
+    stamp: str = ""
 
 
 class StateLog:
@@ -28,14 +28,14 @@ class StateLog:
         self._reader, self._offsets, self._topic = reader, offsets, topic
 
     def newest(self) -> Iterator[Mapping[str, Seen]]:
-        """Per partition: the newest record of each customer who was not forgotten. TransientError: begin again."""
+        """Per partition: the newest record of each customer, the forgotten included. TransientError: begin again."""
         for partition in self._offsets.end(self._topic):
             yield self._newest(partition)
 
     def customers(self) -> Iterator[list[str]]:
-        """Every customer, in batches."""
+        """Every customer who was not forgotten, in batches."""
         for seen in self.newest():
-            yield from _slices(list(seen))
+            yield from slices([customer for customer, newest in seen.items() if newest.version])
 
     def items(self) -> Iterator[dict[str, Published]]:
         """The newest item of every customer, in batches."""
@@ -56,7 +56,7 @@ class StateLog:
         for record in self._reader.read(self._topic, self._only(partition)):
             customer = (record.key or b"").decode()
             if record.value is None:
-                seen.pop(customer, None)
+                seen[customer] = Seen(record.offset)
                 continue
             found = published(record.value)
             if customer not in seen or seen[customer].version <= found.version:
@@ -69,6 +69,7 @@ class StateLog:
         return {**ends, partition: first}
 
 
-def _slices(customers: list[str]) -> Iterator[list[str]]:
+def slices(customers: list[str]) -> Iterator[list[str]]:
+    """The customers in batches."""
     for start in range(0, len(customers), BATCH):
         yield customers[start : start + BATCH]

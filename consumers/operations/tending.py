@@ -8,7 +8,7 @@ from consumers.domain.errors import PermanentError
 from consumers.domain.index import index_keys
 from consumers.domain.rebuilding import backfilled
 from consumers.items import Change, Items
-from consumers.operations.statelog import StateLog
+from consumers.operations.statelog import StateLog, slices
 from consumers.ports import Clock, RecordSink, Table
 from consumers.runtime.control import Control, read_policy
 
@@ -20,7 +20,7 @@ def _nobody(_: int) -> None:
 
 
 class Audited(NamedTuple):
-    """What an audit found: customers published, those published older than they stand, those not in the table."""
+    """What an audit found: customers published, those published otherwise than they stand, those not in the table."""
 
     customers: int
     older: int
@@ -30,14 +30,14 @@ class Audited(NamedTuple):
 def audit(log: StateLog, items: Items, sink: RecordSink, *, execute: bool, done: Told = _nobody) -> Audited:
     """Publish again whatever lapse.state has in an older version than the table. A second call finds nothing.
 
-    Who stands in the table but was never published cannot be found this way, nor any other without a scan.
+    Who stands in the table though the topic says he was forgotten (a paused writer's tombstone) is among them. Who was
+    never published cannot be found this way, nor any other without a scan.
     """
     found = Audited(0, 0, 0)
     for seen in log.newest():
-        customers = list(seen)
-        for start in range(0, len(customers), 500):
-            batch = items.read(customers[start : start + 500])
-            missing = [each for each, stored in batch.items() if stored.row is None]
+        for customers in slices(list(seen)):
+            batch = items.read(customers)
+            missing = [each for each, stored in batch.items() if stored.row is None and seen[each].version]
             older = [
                 stored
                 for each, stored in batch.items()
@@ -46,7 +46,8 @@ def audit(log: StateLog, items: Items, sink: RecordSink, *, execute: bool, done:
             for stored in older if execute else ():
                 items.publish(stored)
             sink.flush()
-            found = Audited(found.customers + len(batch), found.older + len(older), found.missing + len(missing))
+            published = sum(bool(seen[each].version) for each in batch)
+            found = Audited(found.customers + published, found.older + len(older), found.missing + len(missing))
             done(len(batch))
     return found
 
