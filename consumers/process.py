@@ -81,13 +81,15 @@ class Process:
         while not self._stop.is_set():
             health.progressed()
             try:
-                return self._app.check(name)
+                self._app.check(name)
             except TransientError as error:
                 health.waiting(error.code)
                 delay = backoff(failures, chance)
                 failures += 1
                 log.warning("not_started", role=str(name), code=error.code, retry_in_seconds=round(delay, 3))
-            self._stop.wait(delay)
+                self._stop.wait(delay)
+            else:
+                break
 
 
 def _join(threads: Sequence[threading.Thread]) -> None:

@@ -65,28 +65,42 @@ def to_backup_by_ledger(logs: Logs, reached: Mapping[int, int], batch: int) -> d
 def to_backup_by_trail(logs: Logs, finished: Iterable[tuple[int, int, int]], taken_at: int) -> dict[int, int]:
     """Without a ledger: the lowest command finished since an hour before the backup was taken, of each partition.
 
-    `finished` are partition, offset and time of what the service answered. No such answer: where the group stands.
+    `finished` are partition, offset and time of what the service answered. No such answer: where the group stands, never
+    the end: what it has not read is not skipped (a group that has committed nothing begins where the log does).
     """
     lowest: dict[int, int] = {}
     for number, offset, at in finished:
         if at > taken_at - HOUR:
             lowest[number] = min(offset, lowest.get(number, offset))
-    stands = to_current(logs)
-    return {number: _not_ahead(log, lowest.get(number, stands[number])) for number, log in logs.items()}
+    return {number: _not_ahead(log, lowest.get(number, log.end)) for number, log in logs.items()}
+
+
+def lower(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
+    """The lower offset of each partition."""
+    return {number: min(offset, other[number]) for number, offset in one.items()}
 
 
 def _not_ahead(log: Log, offset: int) -> int:
-    return clamped(log, offset if log.committed is None else min(offset, log.committed))
+    return clamped(log, min(offset, log.first if log.committed is None else log.committed))
 
 
-def refuse_forward(logs: Logs, after: Mapping[int, int]) -> None:
-    """Raise PermanentError if a group would skip records it has not handled: a postpone among them would be lost."""
-    ahead = sorted(number for number, offset in after.items() if offset > (logs[number].committed or 0))
+def refuse_forward(logs: Logs, contained: Mapping[int, int | None], after: Mapping[int, int]) -> None:
+    """Raise PermanentError if the state group would skip events: a postpone among them would be lost.
+
+    `contained` are the POSITION rows. The group starts at the lower of row and committed offset, so that an offset no
+    higher than the committed one skips nothing; where none is committed (Kafka forgets them after a while) the row is
+    the measure.
+    """
+    ahead = sorted(number for number, offset in after.items() if offset > _start(logs[number], contained.get(number)))
     if ahead:
         raise PermanentError(
-            f"the state group only goes back: partitions {_listed(ahead)} would skip events nobody has folded; "
-            "to do without a record use `lapse dlq discard`"
+            f"the state group only goes back: partitions {_listed(ahead)} would skip events nobody has folded; to do "
+            "without a record use `lapse dlq discard`, for an offset the log has lost `lapse state rebuild`"
         )
+
+
+def _start(log: Log, contained: int | None) -> int:
+    return (contained or 0) if log.committed is None else log.committed
 
 
 def _listed(numbers: Iterable[int]) -> str:

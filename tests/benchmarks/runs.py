@@ -1,6 +1,7 @@
 """The runs that are compared: a bare loop over a topic, and our roles over the same topic."""
 
 import uuid
+from collections.abc import Sequence
 from contextlib import closing
 from io import BytesIO
 from typing import Any
@@ -13,13 +14,14 @@ from consumers.adapters.faults import NoFaults
 from consumers.adapters.kafka import KafkaConfig, KafkaSink, KafkaSource
 from consumers.adapters.kafka.config import consumer_properties
 from consumers.adapters.memory.metrics import MemoryMetrics
+from consumers.adapters.memory.table import MemoryTable
 from consumers.app import new_stamp
 from consumers.domain import rows
 from consumers.domain.names import Names
 from consumers.domain.policy import Policy
 from consumers.items import Items
 from consumers.operations.policies import apply_policy
-from consumers.ports import Headers, Polled, RecordSink, RecordSource, Row, Table, Write
+from consumers.ports import Headers, Lost, Polled, RecordSink, RecordSource, Row, Table, Write
 from consumers.process import seldom_look_for_cycles
 from consumers.runtime.deadletters import DeadLetters
 from consumers.runtime.health import Health
@@ -62,6 +64,15 @@ class Unpublished:
     def flush(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+class ForgetfulTable(MemoryTable):
+    """Keeps control rows only: every customer is new to it, and what it would hold is not the consumer's memory."""
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Lost | None]:
+        kept = [write for write in writes if write.key.sub_id != "STATE"]
+        lost = dict(zip([write.key for write in kept], super().write(kept), strict=True))
+        return [lost.get(write.key) for write in writes]
 
 
 class NotedSource(KafkaSource):

@@ -2,31 +2,18 @@
 
 import multiprocessing
 import re
-from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from consumers.adapters.kafka import KafkaConfig
-from consumers.adapters.memory.table import MemoryTable
 from consumers.domain.names import Names
-from consumers.domain.rows import Key
 from consumers.local import Services
-from consumers.ports import Lost, Write
 from tests.benchmarks.rounds import Report
-from tests.benchmarks.runs import install, state_consumer
+from tests.benchmarks.runs import ForgetfulTable, install, state_consumer
 from tests.benchmarks.workload import customers, fill, shuffled
 from tests.support.installation import installation
 
 CUSTOMERS = 200_000
-
-
-class ForgetfulTable(MemoryTable):
-    """Keeps control rows only: every customer is new to it, and what it would hold is not the consumer's memory."""
-
-    def write(self, writes: Sequence[Write]) -> Sequence[Lost | None]:
-        kept = [write for write in writes if not _is_state(write.key)]
-        lost = dict(zip([write.key for write in kept], super().write(kept), strict=True))
-        return [lost.get(write.key) for write in writes]
 
 
 def test_state_consumer_peak_memory(services: Services, tmp_path: Path, report: Report) -> None:
@@ -64,7 +51,3 @@ def _peak() -> float:
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
     assert found, "needs Linux"
     return int(found[1]) / 1024
-
-
-def _is_state(key: Key) -> bool:
-    return key.sub_id == "STATE"

@@ -1,7 +1,7 @@
 """What the command line refuses, and how it exits: 1 refused or failed, 2 usage, 130 interrupted; no traceback."""
 
-import os
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,7 @@ from consumers.local.daemon import free_port
 from consumers.process import Process
 from consumers.settings import Settings, TableSettings
 from tests.support.installation import Installation, installation, wait_for
-from tests.support.people_databases import RULES
-from tests.support.proxy import Proxy, address_of, proxy, through
+from tests.support.proxy import Mode, Proxy, address_of, proxy, through
 
 END_SECONDS = 15.0
 ROLES = ("state", "ticker", "anonymizer.crm", "anonymizer.loans")
@@ -40,8 +39,10 @@ class Rig:
         self.lapse, self.crm, self.table = lapse, crm, table
         self.port = free_port()
         for service in lapse.names:
-            url = through(lapse.url(service), crm.port) if service == "crm" else lapse.url(service)
-            (folder / f"{service}.yaml").write_text(RULES.format(service=service, url=url), encoding="utf-8")
+            rules = (lapse.folder / f"{service}.yaml").read_text(encoding="utf-8")
+            direct = lapse.url(service)
+            mine = rules.replace(direct, through(direct, crm.port)) if service == "crm" else rules
+            (folder / f"{service}.yaml").write_text(mine, encoding="utf-8")
         where = TableSettings(
             name=lapse.app.settings.table.name, endpoint_url=through(lapse.services.dynamodb.url, table.port)
         )
@@ -79,10 +80,19 @@ class Rig:
 
 @contextmanager
 def rig(lapse: Installation, folder: Path) -> Iterator[Rig]:
+    with unready_rig(lapse, folder, "open") as made:
+        wait_for("all are ready", made.ready)
+        yield made
+
+
+@contextmanager
+def unready_rig(lapse: Installation, folder: Path, proxies: Mode) -> Iterator[Rig]:
+    """The rig started while its proxies are like this."""
     with proxy(address_of(lapse.url("crm"))) as crm, proxy(address_of(lapse.services.dynamodb.url)) as table:
+        crm.set(proxies)
+        table.set(proxies)
         made = Rig(lapse, folder, crm, table)
         with lapse.roles(app=made.app):
-            wait_for("all are ready", made.ready)
             try:
                 yield made
             finally:
@@ -179,6 +189,25 @@ def test_broker_that_is_killed_pauses_and_everything_goes_on_when_it_is_back(
         lapse.wait_until_completed("after-broker")
         wait_for("all are ready", roles.ready)
     done_everywhere(lapse, "no-broker", "after-broker")
+
+
+def test_roles_started_while_everything_is_away_wait_and_go_on(lapse: Installation, tmp_path: Path) -> None:
+    due(lapse, "nothing-there")
+    with ExitStack() as stack:
+        with broker_down(lapse):
+            roles = stack.enter_context(unready_rig(lapse, tmp_path, "refusing"))
+            wait_for("each waits for the broker", lambda: set(roles.waiting_for().values()) == {"transport"})
+            assert roles.waiting_for().keys() == set(ROLES)
+        wait_for("the broker is waited for no more", lambda: roles.pauses("state", "ConnectionClosedError"))
+        assert roles.waiting_for().keys() == set(ROLES)
+        roles.table.set("open")
+        wait_for("only the database is waited for", lambda: roles.waiting_for().keys() == {"anonymizer.crm"})
+        roles.crm.set("open")
+        wait_for("all are ready", roles.ready)
+        lapse.wait_until_folded()
+        lapse.tick()
+        lapse.wait_until_completed("nothing-there")
+    done_everywhere(lapse, "nothing-there")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -82,10 +82,10 @@ class Deployment:
         return answer.returncode, json.loads(answer.stdout), time.monotonic() - began
 
     def outage(self, what: Dependency, how: How, seconds: float) -> Seen:
-        """Take a dependency away for at least so long; what was seen meanwhile. `status` is asked half-way."""
+        """Take a dependency away for at least so long; what was seen meanwhile. `status` is asked early on."""
         with self._away(what, how):
             began = time.monotonic()
-            time.sleep(seconds / 2)  # an outage has a length: there is nothing to wait for
+            time.sleep(seconds * 3 / 8)  # an outage has a length: there is nothing to wait for
             code, told, took = self.status()
             time.sleep(max(0.0, began + seconds - time.monotonic()))
             waiting = {role: state for role, state in self.states().items() if state != "ok"}

@@ -32,7 +32,7 @@ BUSY = frozenset(
         "TransactionConflict",
     }
 )
-"""Codes of single statements that are worth another try at once."""
+"""Codes of single statements, and of whole calls, that are worth another try at once."""
 
 _ABSENT = frozenset({"ResourceNotFound", "TableNotFound"})
 _REFUSED = frozenset(
@@ -83,6 +83,16 @@ def call(method: Method, gives: str, **request: Any) -> dict[str, Any]:
     if gives not in answer:
         raise failure("UnusableAnswer")
     return answer
+
+
+def unless_busy(call: Method, *what: Any, **request: Any) -> dict[str, Any] | None:
+    """The answer of a call; None where DynamoDB is busy, so that it may be asked again at once. Raises as the call."""
+    try:
+        return call(*what, **request)
+    except TransientError as error:
+        if short_code(error.code) not in BUSY:
+            raise
+    return None
 
 
 @contextmanager

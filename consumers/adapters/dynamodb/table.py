@@ -3,7 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from consumers.adapters.dynamodb.failures import BUSY, call, call_for_rows, failure, failure_of_row, short_code
+from consumers.adapters.dynamodb.failures import (
+    BUSY,
+    call,
+    call_for_rows,
+    failure,
+    failure_of_row,
+    short_code,
+    unless_busy,
+)
 from consumers.adapters.dynamodb.parallel import Parallel
 from consumers.adapters.dynamodb.statements import Attributes, Statements, key_attributes, row_of
 from consumers.adapters.dynamodb.tries import TRIES, Tries
@@ -16,6 +24,7 @@ READ_BATCH = 100
 WRITE_BATCH = 25
 _Thing = TypeVar("_Thing")
 _DUE = "due_shard = :shard AND next_action_at <= :until"
+_BUSY: Attributes = {"Error": {"Code": "ThrottlingError"}}
 _LOST = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
 
 
@@ -122,7 +131,9 @@ class DynamoTable:
         request = {self._name: {"Keys": [key_attributes(key) for key in keys], "ConsistentRead": True}}
         rows: list[Row] = []
         for _ in self._tries:
-            answer = call_for_rows(self._client.batch_get_item, "Responses", RequestItems=request)
+            answer = unless_busy(call_for_rows, self._client.batch_get_item, "Responses", RequestItems=request)
+            if answer is None:
+                continue
             rows += map(row_of, answer["Responses"].get(self._name, ()))
             request = answer.get("UnprocessedKeys", {})
             if not request:
@@ -144,7 +155,8 @@ class DynamoTable:
         """Writes that were not carried out, though another try or a decision may help, with why."""
         statements = [self._statements.of(write) for write in writes]
         method = self._client.batch_execute_statement
-        answers = call_for_rows(method, "Responses", Statements=statements)["Responses"]
+        answer = unless_busy(call_for_rows, method, "Responses", Statements=statements)
+        answers = answer["Responses"] if answer else [_BUSY] * len(writes)
         if len(answers) != len(writes):
             raise failure("UnusableAnswer")
         errors = [(write, answer["Error"]) for write, answer in zip(writes, answers, strict=True) if "Error" in answer]
@@ -158,7 +170,11 @@ class DynamoTable:
         request = {"TableName": self._name, "IndexName": INDEX, "KeyConditionExpression": _DUE, **how}
         if start:
             request["ExclusiveStartKey"] = start
-        return call(self._client.query, gives, ExpressionAttributeValues=values, **request)
+        for _ in self._tries:
+            page = unless_busy(call, self._client.query, gives, ExpressionAttributeValues=values, **request)
+            if page is not None:
+                return page
+        raise failure("BusyIndex")
 
 
 def _batches(things: Sequence[_Thing], size: int) -> list[Sequence[_Thing]]:

@@ -4,9 +4,10 @@ import random
 import time
 from collections.abc import Callable, Iterator
 
-LIMIT = 6
+LIMIT = 8
+"""Of 500 statements one may be refused as often, each with a chance of a third, in one batch of ten."""
 FIRST_PAUSE = 0.05
-"""Seconds. Doubled per try, full jitter: giving up takes 1.6 s at most, a small part of any poll interval."""
+"""Seconds. Doubled per try, full jitter: giving up takes 6.4 s at most, a small part of any poll interval."""
 
 
 class Tries:

@@ -30,7 +30,8 @@ class KafkaSource:
     """Reads topics as a member of a group, committed transactions only. Fulfils RecordSource.
 
     A rebalance is eager, whatever the group's protocol: everything is revoked, then everything assigned anew, and
-    nothing flows until `start` was called for all of it. One thread only. The broker being away is no error of `poll`: it brings nothing meanwhile.
+    nothing flows until `start` was called for all of it. One thread only. The broker being away is no error of `poll`:
+    it brings nothing meanwhile.
 
     Args:
         config: librdkafka properties.
