@@ -1,6 +1,6 @@
 """A first installation: the rows that say that the table contains nothing of the events yet."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from consumers.domain import rows
 from consumers.domain.errors import PermanentError
@@ -36,7 +36,7 @@ def write_first_positions(table: Table, offsets: TopicOffsets, names: Names, sta
     return sum(lost is None for lost in answers)
 
 
-def positions(table: Table, partitions: Mapping[int, int]) -> dict[int, int | None]:
+def positions(table: Table, partitions: Iterable[int]) -> dict[int, int | None]:
     """How far the table contains each partition, None where it cannot say."""
     keys = {rows.position_key(partition): partition for partition in partitions}
     found = table.read(keys)
