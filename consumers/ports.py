@@ -66,7 +66,10 @@ class RecordSource(Protocol):
         """Wait up to `timeout` seconds for up to `max_records`. Keeps the group membership alive."""
 
     def start(self, offsets: Mapping[Partition, int | None]) -> None:
-        """Begin to deliver newly assigned partitions at these offsets; None: at the committed one, else the start."""
+        """Begin to deliver newly assigned partitions at these offsets; None: at the committed one, else the start.
+
+        Where a group that has committed nothing starts is committed at once.
+        """
 
     def committed(self, partitions: Collection[Partition]) -> Mapping[Partition, int | None]:
         """The group's committed offsets."""

@@ -1,16 +1,16 @@
 """`lapse offsets`: where a group reads on; the flags are those of Kafka's own tool."""
 
 import csv
+import re
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from consumers.app import App
 from consumers.cli.context import app_of
@@ -19,6 +19,7 @@ from consumers.domain import resetting
 from consumers.domain.errors import PermanentError
 from consumers.domain.resetting import Logs
 from consumers.operations import offsets as operations
+from consumers.operations.installing import positions
 from consumers.operations.offsets import Group, Reset, Target
 
 commands = typer.Typer(help="Offsets of consumer groups.", no_args_is_help=True)
@@ -29,14 +30,21 @@ ToLatest = Annotated[bool, typer.Option("--to-latest", help="To the end of the l
 ToCurrent = Annotated[bool, typer.Option("--to-current", help="To where it stands; to the end where it never was.")]
 ToOffset = Annotated[int | None, typer.Option(help="To this offset, as far as the log reaches.")]
 ShiftBy = Annotated[int | None, typer.Option(help="So many records on, or back with a minus.")]
-ToDatetime = Annotated[str | None, typer.Option(help="To what was appended since this time (ISO 8601, with zone).")]
+ToDatetime = Annotated[
+    str | None, typer.Option(help="To what was appended since this time (ISO 8601; UTC without a zone).")
+]
 ByDuration = Annotated[str | None, typer.Option(help="To what was appended within this time, such as P1DT6H.")]
 FromFile = Annotated[Path | None, typer.Option(help="To the offsets in this file, lines of topic,partition,offset.")]
 ToBackup = Annotated[bool, typer.Option("--to-backup", help="To before a restored database's backup.")]
-TakenAt = Annotated[str | None, typer.Option(help="When the backup was taken; only where it has no ledger.")]
+TakenAt = Annotated[str | None, typer.Option(help="When the backup was taken, where it has no ledger: with zone.")]
 Export = Annotated[bool, typer.Option("--export", help="Print topic,partition,offset lines for --from-file.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done: so it is without --execute.")]
 Execute = Annotated[bool, typer.Option("--execute", help="Do it; without this only show what would be done.")]
+
+# as Kafka's tool: no weeks, months or years
+_DURATION = re.compile(
+    r"P(?:(?P<days>\d+)D)?(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
+)
 
 
 @commands.command("show")
@@ -44,6 +52,7 @@ def show_offsets(context: typer.Context, group: GroupName, as_json: AsJson = Fal
     """Where a group stands in each partition, and how much is left."""
     app = app_of(context)
     found = operations.named_group(app.names, group)
+    members = app.groups.members(found.name)
     rows = [
         {
             "partition": number,
@@ -51,10 +60,11 @@ def show_offsets(context: typer.Context, group: GroupName, as_json: AsJson = Fal
             "first": log.first,
             "end": log.end,
             "lag": max(log.end - max(log.committed or 0, log.first), 0),
+            "members": members,
         }
         for number, log in sorted(operations.logs_of(app.offsets, found).items())
     ]
-    title = f"{found.name} on {found.topic}, {app.groups.members(found.name)} members"
+    title = f"{found.name} on {found.topic}, {members} members"
     show(rows, ("partition", "committed", "first", "end", "lag"), title=title, as_json=as_json)
 
 
@@ -84,7 +94,7 @@ def reset(
     """
     app = app_of(context)
     found = operations.named_group(app.names, group)
-    since, now = moment_of(to_datetime), app.clock.now()
+    since, now = moment_of(to_datetime, UTC), app.clock.now()
     choices: list[tuple[object, Callable[[], Target]]] = [
         (to_earliest, lambda: _firsts),
         (to_latest, lambda: _ends),
@@ -102,8 +112,9 @@ def reset(
     if dry_run and execute:
         raise typer.BadParameter("--dry-run and --execute: choose one")
     before = operations.logs_of(app.offsets, found)
-    backward_only = found.name == app.names.state_group
-    after = operations.planned(before, targets[0], _partitions(topic, found), backward_only=backward_only)
+    after = operations.planned(before, targets[0], _partitions(topic, found))
+    if found.name == app.names.state_group:
+        resetting.refuse_forward(before, positions(app.table, before), after)
     _print(found, operations.reset(app.groups, found, before, after, execute=execute), export, execute, as_json)
 
 
@@ -132,20 +143,24 @@ def _since(app: App, group: Group, at: int) -> Target:
 
 
 def _duration(text: str) -> int:
-    try:
-        length = TypeAdapter(timedelta).validate_python(text)
-    except ValidationError:
-        raise typer.BadParameter(f"{text!r} is no length of time; write for example P1DT6H") from None
-    return length // timedelta(microseconds=1)
+    found = _DURATION.fullmatch(text)
+    parts = {name: float(value) for name, value in found.groupdict().items() if value} if found else {}
+    if not parts:
+        raise typer.BadParameter(f"{text!r} is no length of time; write for example P1DT6H")
+    return timedelta(**parts) // timedelta(microseconds=1)
 
 
 def _given(file: Path, topic: str) -> dict[int, int]:
     try:
         with file.open(newline="", encoding="utf-8") as lines:
-            rows = [row for row in csv.reader(lines) if row]
-        return {int(partition): int(offset) for named, partition, offset in rows if named == topic}
+            rows = [
+                (named, int(partition), int(offset)) for named, partition, offset in filter(None, csv.reader(lines))
+            ]
     except (OSError, ValueError) as error:
         raise PermanentError(f"{file}: {type(error).__name__}; lines must be topic,partition,offset") from None
+    if others := {named for named, _, _ in rows} - {topic}:
+        raise PermanentError(f"{file}: the group reads {topic}, not {', '.join(sorted(others))}")
+    return {partition: offset for _, partition, offset in rows}
 
 
 def _partitions(topic: str | None, group: Group) -> set[int] | None:
@@ -164,9 +179,9 @@ def _to_backup(app: App, group: Group, taken_at: int | None) -> Target:
     service = group.name.removeprefix(app.names.anonymizer_group(""))
     if group.topic != app.names.commands:
         raise PermanentError("--to-backup is for the group of a service whose database was restored")
+    operations.refuse_unless_stopped(app.table, service)
     store, _ = app.store(service)
     with closing(store):
         reached = store.reached()
-    return operations.to_backup(
-        app.table, app.reader, app.names.results, service, reached, app.settings.batch, taken_at
-    )
+    trail = partial(operations.finished_since, app.reader, app.offsets, app.names.results, service)
+    return operations.to_backup(reached, app.settings.batch, trail, taken_at)

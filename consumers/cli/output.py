@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any
 
 import typer
@@ -46,8 +46,8 @@ def _cell(value: Any) -> Text:
     return Text(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
 
 
-def moment_of(text: str | None) -> int | None:
-    """Microseconds of an ISO 8601 time a person typed; BadParameter if it is none, or has no zone."""
+def moment_of(text: str | None, zone: tzinfo | None = None) -> int | None:
+    """Microseconds of an ISO 8601 time a person typed; BadParameter if it is none, or has no zone and none is given."""
     if text is None:
         return None
     example = "write for example 2026-12-01T00:00+01:00"
@@ -55,6 +55,7 @@ def moment_of(text: str | None) -> int | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no ISO 8601 time; {example}") from None
+    at = at if at.tzinfo else at.replace(tzinfo=zone)
     if at.tzinfo is None:
         raise typer.BadParameter(f"the time needs a zone; {example}")
     return micros(at.astimezone(UTC))

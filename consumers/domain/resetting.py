@@ -65,8 +65,8 @@ def to_backup_by_ledger(logs: Logs, reached: Mapping[int, int], batch: int) -> d
 def to_backup_by_trail(logs: Logs, finished: Iterable[tuple[int, int, int]], taken_at: int) -> dict[int, int]:
     """Without a ledger: the lowest command finished since an hour before the backup was taken, of each partition.
 
-    `finished` are partition, offset and time of what the service answered. No such answer: where the group stands, never
-    the end: what it has not read is not skipped (a group that has committed nothing begins where the log does).
+    `finished` are partition, offset and time of what the service answered. No such answer: where the group stands, and
+    never the end: a group that has committed nothing begins where the log does.
     """
     lowest: dict[int, int] = {}
     for number, offset, at in finished:

@@ -1,5 +1,4 @@
 """What every role runs on: the poll loop, the barrier, dead letters, health. Knows ports only.
 
-Of the failure rules, this package has: a bad record becomes a dead letter at once, a dependency that is away pauses.
-Retry by record, parking, redrive and rebalance budgets belong beside them, in modules of their own.
+The failure rules are a table in `domain.failures`; `loop` pauses by it, `poison` looks for what is to be given up.
 """

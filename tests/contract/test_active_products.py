@@ -33,6 +33,7 @@ class Answering(BaseHTTPRequestHandler):
         server.asked.append((self.path, len(asked), self.headers.get("Authorization")))
         body = server.body if server.body is not None else json.dumps(_told(server, asked)).encode()
         self.send_response(server.status)
+        self.send_header("Location", "/elsewhere")
         self.end_headers()
         self.wfile.write(body)
 
@@ -111,6 +112,7 @@ def test_any_other_status_is_away(status: int) -> None:
         server.status = status
         with pytest.raises(TransientError) as away:
             asked.active(["a"])
+        assert len(server.asked) == 1
     assert away.value.code == f"http_{status}"
 
 

@@ -71,7 +71,7 @@ def check_end(roles: Deployment, people: Flow) -> None:
         assert set(people.customers) <= lapse.anonymized(service)
     assert lapse.count("dead-letters") == 0
     wait_for("all roles are ready", roles.ready)
-    wait_for("nothing blocks", lambda: status(lapse.app.sources())["blockers"] == [])
+    wait_for("nothing blocks", lambda: status(lapse.app.sources())["blockers"] == [], CATCH_UP_SECONDS)
 
 
 def noticed(what: Dependency, how: How, seen: Seen) -> bool:

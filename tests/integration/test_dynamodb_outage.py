@@ -14,7 +14,7 @@ from botocore.httpsession import URLLib3Session
 from consumers.adapters.dynamodb.client import connect
 from consumers.adapters.dynamodb.schema import apply_table
 from consumers.adapters.dynamodb.table import DynamoTable
-from consumers.domain.errors import PermanentError, TransientError
+from consumers.domain.errors import PermanentError, PoisonError, TransientError
 from consumers.domain.rows import state_key
 from consumers.ports import Lost, Row, Write
 
@@ -129,7 +129,7 @@ def test_write_that_never_gets_an_answer_is_away_and_may_be_repeated(table: tupl
 def test_row_too_large_is_refused_and_names_nobody(table: tuple[DynamoTable, Any]) -> None:
     rows, _ = table
 
-    with pytest.raises(PermanentError) as refused:
+    with pytest.raises(PoisonError) as refused:
         rows.write([Write(ROW.key, None, ROW._replace(body=bytes(450_000)))])
 
     assert "4711" not in str(refused.value)

@@ -86,7 +86,7 @@ def test_read_gives_up_when_keys_stay_unprocessed() -> None:
     with pytest.raises(TransientError):
         table(client, waits).read([OLD.key])
 
-    assert waits == [0.05, 0.1, 0.2, 0.4, 0.8]
+    assert waits == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2]
 
 
 def test_read_is_strongly_consistent_and_asks_for_each_key_once_in_batches_of_100() -> None:
@@ -248,4 +248,4 @@ def test_full_jitter_waits_a_random_part_of_each_pause() -> None:
     waits: list[float] = []
 
     assert list(Tries(wait=waits.append, jitter=lambda: 0.5)) == list(range(LIMIT))
-    assert waits == [0.025, 0.05, 0.1, 0.2, 0.4]
+    assert waits == [0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6]

@@ -40,13 +40,31 @@ def test_a_ledger_is_left_by_twice_the_largest_batch_and_never_passed() -> None:
 
 def test_without_a_ledger_the_lowest_command_finished_since_the_backup_is_taken() -> None:
     finished = [(0, 30, T - 2 * HOUR), (0, 44, T + 5), (0, 42, T - HOUR + 1), (0, 43, T), (2, 19, T - HOUR)]
-    # nothing finished since: where the group stands, never the end
-    assert resetting.to_backup_by_trail(LOGS, finished, T) == {0: 42, 1: 7, 2: 20}
+    assert resetting.to_backup_by_trail(LOGS, finished, T)[0] == 42
     assert resetting.to_backup_by_trail({0: Log(5, 0, 9)}, [(0, 8, T)], T) == {0: 5}
 
 
-def test_the_state_group_does_not_skip() -> None:
-    resetting.refuse_forward(LOGS, {0: 50, 1: 0})
-    for after in ({0: 51}, {1: 1}):
-        with pytest.raises(PermanentError, match="only goes back"):
-            resetting.refuse_forward(LOGS, after)
+def test_without_an_answer_since_the_backup_a_group_stays_where_it_stands_and_never_goes_to_the_end() -> None:
+    logs = {0: Log(50, 10, 100), 1: Log(None, 3, 7)}
+    assert resetting.to_backup_by_trail(logs, [], T) == {0: 50, 1: 3}
+    assert resetting.to_backup_by_ledger(logs, {0: 90, 1: 6}, 1) == {0: 50, 1: 3}
+
+
+def test_the_lower_of_ledger_and_trail_is_taken_by_partition() -> None:
+    assert resetting.lower({0: 5, 1: 9}, {0: 7, 1: 2}) == {0: 5, 1: 2}
+
+
+@pytest.mark.parametrize(
+    ("log", "row", "limit"),
+    [
+        (Log(50, 10, 100), 80, 50),  # the lower of both is where it starts: higher would skip
+        (Log(50, 10, 100), 20, 50),  # it starts at the row, whatever is committed
+        (Log(None, 10, 100), 80, 80),  # Kafka has forgotten the group: the row says what is folded
+        (Log(None, 10, 100), None, 0),
+        (Log(5, 10, 100), 80, 5),  # lost by retention: nobody knows what was in between
+    ],
+)
+def test_the_state_group_does_not_skip(log: Log, row: int | None, limit: int) -> None:
+    resetting.refuse_forward({3: log}, {3: row}, {3: limit})
+    with pytest.raises(PermanentError, match=r"only goes back: partitions 3 would.*lapse state rebuild"):
+        resetting.refuse_forward({3: log}, {3: row}, {3: limit + 1})
