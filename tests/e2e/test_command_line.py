@@ -11,7 +11,7 @@ import pytest
 from consumers.local import Services
 from tests.support.by_hand import read_all
 from tests.support.command_line import arguments, ask, both, ended, installed, refused, start
-from tests.support.installation import PURPOSE, Installation, installation
+from tests.support.installation import PURPOSE, Installation, installation, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,7 @@ def test_halted_tick_exits_1_and_goes_on_when_it_is_approved(services: Services,
         assert approved["approved_by"] == "ada"
         lapse.wait_until_completed("due")
         assert both(lapse, "tick", "show", plan["tick"])[0]["claimed"] == 1
+        wait_for("the tick ends", lambda: lapse.tick_state(plan["tick"]) == "ENDED")
         refused(ask(lapse, "tick", "approve", plan["tick"]), "ENDED", "only a HALTED one can be approved")
 
 
