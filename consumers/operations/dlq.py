@@ -55,33 +55,34 @@ class Selection(NamedTuple):
 
 
 def letters(reader: TopicReader, topic: str) -> list[Letter]:
-    """One letter for each record and group that failed: the youngest, with what was done about it.
-
-    What was done about an older one says nothing about it: the record failed again since, redriven or replayed.
-    """
+    """One letter for each record and group that failed: the youngest, with what was done about it."""
     found: dict[tuple[str, str], Letter] = {}
     done: dict[Place, str] = {}
+    discarded: set[tuple[str, str]] = set()
     for record in reader.read(topic):
-        if letter := _letter(record):
+        marked = _marked(record)
+        if marked:
+            done[marked[1]] = marked[0]
+        elif letter := _letter(record):
             name = str(letter.origin), letter.group
             if name not in found or _age(found[name]) < _age(letter):
                 found[name] = letter
-        elif marked := _marked(record):
-            done[marked[1]] = marked[0]
-    return [letter._replace(state=_state(letter, done)) for letter in found.values()]
+            if letter.place in done and done[letter.place] == "DISCARDED":
+                discarded.add(name)
+    discarded |= {name for name, letter in found.items() if done.get(letter.place) == "DISCARDED"}
+    return [
+        letter._replace(state="DISCARDED" if name in discarded else _state(letter, done))
+        for name, letter in found.items()
+    ]
 
 
 def _age(letter: Letter) -> tuple[int, int, int]:
-    # time first: a replay counts deliveries from one again
-    return letter.at, letter.origin.deliveries, letter.place[1]
+    return letter.origin.deliveries, letter.at, letter.place[1]
 
 
 def _state(letter: Letter, done: Mapping[Place, str]) -> State:
-    match done.get(letter.place):
-        case "DISCARDED":
-            return "DISCARDED"
-        case "REDRIVEN":
-            return "REDRIVEN"
+    if done.get(letter.place) == "REDRIVEN":
+        return "REDRIVEN"
     return "PARKED" if letter.origin.deliveries >= MAX_DELIVERIES else "WAITING"
 
 

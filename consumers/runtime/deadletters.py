@@ -73,10 +73,6 @@ def headers(record: Record, group: str, code: str) -> Headers:
         if dead
         else Origin(record.topic, record.partition, record.offset, record.timestamp, 1)
     )
-    return [*own, *_block(origin, group, code)]
-
-
-def _block(origin: Origin, group: str, code: str) -> Headers:
     told = (origin.topic, str(origin.partition), str(origin.offset), group, str(origin.deliveries), code)
     spring = (
         origin.topic.encode(),
@@ -85,29 +81,20 @@ def _block(origin: Origin, group: str, code: str) -> Headers:
         (origin.timestamp // 1000).to_bytes(8, "big", signed=True),
         group.encode(),
     )
-    return list(zip(BLOCK, [*(each.encode() for each in told), *spring], strict=True))
+    return [*own, *zip(BLOCK, [*(each.encode() for each in told), *spring], strict=True)]
 
 
 def dead_of(found: Headers) -> Dead | None:
-    """What a dead letter's headers say; None where they are none of a dead letter, as those of a marker.
-
-    Headers that only bear our names, put on a record by whoever sent it, say nothing.
-    """
+    """What a dead letter's headers say; None where they are none of a dead letter, as those of a marker."""
     withheld = bool(found) and found[-1][0] == WITHHELD
     all_of_it = found[:-1] if withheld else found
     own, block = all_of_it[: -len(BLOCK)], all_of_it[-len(BLOCK) :]
     if tuple(name for name, _ in block) != BLOCK:
         return None
-    try:
-        topic, partition, offset, group, deliveries, code = [
-            (value or b"").decode() for _, value in block[: len(_TOLD)]
-        ]
-        timestamp = int.from_bytes(block[len(_TOLD) + 3][1] or b"", "big", signed=True) * 1000
-        origin = Origin(topic, int(partition), int(offset), timestamp, int(deliveries))
-        ours = _block(origin, group, code) == list(block)
-    except (ValueError, OverflowError):
-        ours = False
-    return Dead(own, origin, group, code, withheld) if ours else None
+    topic, partition, offset, group, deliveries, code = (value or b"" for _, value in block[: len(_TOLD)])
+    timestamp = int.from_bytes(block[len(_TOLD) + 3][1] or b"", "big", signed=True) * 1000
+    origin = Origin(topic.decode(), int(partition), int(offset), timestamp, int(deliveries))
+    return Dead(own, origin, group.decode(), code.decode(), withheld)
 
 
 def copy_headers(letter: Headers, group: str) -> Headers:
