@@ -1,6 +1,6 @@
 """`lapse dlq`: dead letters, sent again or done without."""
 
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +15,7 @@ from consumers.operations.discarding import abandon_command, discard_halting, di
 from consumers.operations.dlq import Letter, Redrive, Selection
 from consumers.ports import Record
 from consumers.runtime.control import read_policy
-from consumers.runtime.deadletters import Dead, dead_of
+from consumers.runtime.letterhead import Dead, dead_of
 from schemas.codec import decode
 from schemas.library import newest
 
@@ -24,7 +24,7 @@ Position = Annotated[
     str,
     typer.Argument(help="The record: its original topic-partition-offset, as `dlq list` prints it.", metavar="RECORD"),
 ]
-Customer = Annotated[str | None, typer.Option(help="The customer it holds, where its dead letter is gone.")]
+Customer = Annotated[str | None, typer.Option(help="The customer it holds, where its dead letter does not tell.")]
 Reason = Annotated[str, typer.Option(help="Why; kept with the decision.")]
 Group = Annotated[str | None, typer.Option(help="Only of this group, by its full name.")]
 Code = Annotated[str | None, typer.Option(help="Only with this error code.")]
@@ -115,12 +115,15 @@ def discard(
 
     Of a dead command: the service that failed is released from it, and that is kept as ABANDONED.
     """
-    app, released = app_of(context), False
+    app = app_of(context)
     with closing(app.sink()) as sink:
         items, policy = app.items(sink), read_policy(app.table)
+        marks = Redrive(app.reader, sink, app.names.dead_letters, app.clock)
+        released = customer is not None
         if customer is not None:
             discard_held(items, customer, record, by, reason, policy, app.clock)
-            released = True
+            with suppress(PermanentError):  # gone already: nothing is left to mark
+                marks.mark(_found(app, record, app.names.state_group)[1], "DISCARDED", by, reason)
         else:
             _, letter, dead = _found(app, record, group)
             if record in halting(app.table):
@@ -135,7 +138,7 @@ def discard(
                 if abandon_command(items, sink, results, letter, service, policy, app.clock):
                     typer.echo(f"{service} is released from the command")
                     released = True
-            Redrive(app.reader, sink, app.names.dead_letters, app.clock).mark(letter, "DISCARDED", by, reason)
+            marks.mark(letter, "DISCARDED", by, reason)
         sink.flush()
     typer.echo("discarded" if released else "discarded; it held and halted nobody any more")
 
@@ -160,7 +163,7 @@ def _row(letter: Letter) -> dict[str, Any]:
 def _found(app: App, position: str, group: str | None) -> tuple[Letter, Record, Dead]:
     topic = app.names.dead_letters
     letter = operations.named(operations.letters(app.reader, topic), position, group)
-    for record in Redrive(app.reader, app.sink(), topic, app.clock).records([letter]):
+    for record in operations.whole(app.reader, topic, [letter]):
         if (dead := dead_of(record.headers)) is not None:
             return letter, record, dead
     raise PermanentError("the dead letter has just left its topic")

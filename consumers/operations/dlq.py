@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple
 
 from consumers.domain.errors import PermanentError
 from consumers.ports import Clock, Headers, Record, RecordSink, TopicReader
-from consumers.runtime.deadletters import ACTION, Origin, copy_headers, dead_of
+from consumers.runtime.letterhead import Origin, copy_headers, dead_of
 
 MAX_DELIVERIES = 5  # who failed so often needs a repair, not another try
 BATCH = 500
+ACTION = "lapse-dlq-action"
 LETTER = "lapse-dlq-letter"
 State = Literal["WAITING", "PARKED", "REDRIVEN", "DISCARDED"]
 Place = tuple[int, int]
@@ -55,34 +56,33 @@ class Selection(NamedTuple):
 
 
 def letters(reader: TopicReader, topic: str) -> list[Letter]:
-    """One letter for each record and group that failed: the youngest, with what was done about it."""
+    """One letter for each record and group that failed: the youngest, with what was done about it.
+
+    What was done about an older one says nothing about it: the record failed again since, redriven or replayed.
+    """
     found: dict[tuple[str, str], Letter] = {}
     done: dict[Place, str] = {}
-    discarded: set[tuple[str, str]] = set()
     for record in reader.read(topic):
-        marked = _marked(record)
-        if marked:
-            done[marked[1]] = marked[0]
-        elif letter := _letter(record):
+        if letter := _letter(record):  # first: a dead record may bear a marker's headers
             name = str(letter.origin), letter.group
             if name not in found or _age(found[name]) < _age(letter):
                 found[name] = letter
-            if letter.place in done and done[letter.place] == "DISCARDED":
-                discarded.add(name)
-    discarded |= {name for name, letter in found.items() if done.get(letter.place) == "DISCARDED"}
-    return [
-        letter._replace(state="DISCARDED" if name in discarded else _state(letter, done))
-        for name, letter in found.items()
-    ]
+        elif marked := _marked(record):
+            done[marked[1]] = marked[0]
+    return [letter._replace(state=_state(letter, done)) for letter in found.values()]
 
 
 def _age(letter: Letter) -> tuple[int, int, int]:
-    return letter.origin.deliveries, letter.at, letter.place[1]
+    # time first: a replay counts deliveries from one again
+    return letter.at, letter.origin.deliveries, letter.place[1]
 
 
 def _state(letter: Letter, done: Mapping[Place, str]) -> State:
-    if done.get(letter.place) == "REDRIVEN":
-        return "REDRIVEN"
+    match done.get(letter.place):
+        case "DISCARDED":
+            return "DISCARDED"
+        case "REDRIVEN":
+            return "REDRIVEN"
     return "PARKED" if letter.origin.deliveries >= MAX_DELIVERIES else "WAITING"
 
 
@@ -114,6 +114,17 @@ def redrivable(found: Iterable[Letter], *, parked: bool) -> list[Letter]:
     return [letter for letter in found if letter.state in states and not letter.withheld]
 
 
+def whole(reader: TopicReader, topic: str, chosen: Collection[Letter]) -> Iterator[Record]:
+    """The letters as they stand on the topic, content included."""
+    wanted = {letter.place for letter in chosen}
+    starts: dict[int, int] = {}
+    for partition, offset in wanted:
+        starts[partition] = min(offset, starts.get(partition, offset))
+    for record in reader.read(topic, starts) if wanted else ():
+        if (record.partition, record.offset) in wanted:
+            yield record
+
+
 class Redrive:
     """Sends letters again, byte for byte, to the group that failed."""
 
@@ -126,7 +137,7 @@ class Redrive:
         A crash between copy and marker sends a copy twice: folding and carrying out know it.
         """
         done = 0
-        for batch in _batches(self.records(chosen), BATCH):
+        for batch in _batches(whole(self._reader, self._topic, chosen), BATCH):
             for record in batch:
                 dead = dead_of(record.headers)
                 assert dead is not None, "chosen as a dead letter"
@@ -139,16 +150,6 @@ class Redrive:
             done += len(batch)
             sent(len(batch))
         return done
-
-    def records(self, chosen: Collection[Letter]) -> Iterator[Record]:
-        """The letters as they stand on the topic, content included."""
-        wanted = {letter.place for letter in chosen}
-        starts: dict[int, int] = {}
-        for partition, offset in wanted:
-            starts[partition] = min(offset, starts.get(partition, offset))
-        for record in self._reader.read(self._topic, starts) if wanted else ():
-            if (record.partition, record.offset) in wanted:
-                yield record
 
     def mark(self, record: Record, action: State, by: str, reason: str | None = None) -> None:
         """Say what was done about a letter. Safe after the sink's flush."""

@@ -3,35 +3,20 @@
 from collections.abc import Sequence
 
 from consumers.ports import Headers, Partition, Polled, Record
+from consumers.runtime.letterhead import original_of
 
 TRACEPARENT = "traceparent"
-REDRIVE_GROUP = "lapse-redrive-group"
-DLQ = "__dlq.errors."
 
 
 def position_of(record: Record) -> str:
     """A record's name: topic-partition-offset; of a redriven copy that of the original, so that it lifts its hold."""
-    found = origin_of(record.headers) if redriven_to(record) else None
-    return found or f"{record.topic}-{record.partition}-{record.offset}"
-
-
-def redriven_to(record: Record) -> str | None:
-    """The group a copy was redriven to, None for a record that is no copy."""
-    name, value = record.headers[-1] if record.headers else ("", None)
-    return value.decode(errors="replace") if name == REDRIVE_GROUP and value else None
-
-
-def origin_of(headers: Headers) -> str | None:
-    """Where the record behind a dead letter, or behind a copy of it, stood first."""
-    told = {name.removeprefix(DLQ): value for name, value in headers if name.startswith(DLQ) and value}
-    if not {"topic", "partition", "offset"} <= told.keys():
-        return None
-    return "-".join(told[name].decode(errors="replace") for name in ("topic", "partition", "offset"))
+    original = original_of(record.headers)
+    return str(original.origin) if original else f"{record.topic}-{record.partition}-{record.offset}"
 
 
 def meant_for(records: Sequence[Record], group: str) -> list[Record]:
     """The records a group handles: all but the copies redriven to another one, which are not even decoded."""
-    return [record for record in records if redriven_to(record) in {None, group}]
+    return [each for each in records if (copy := original_of(each.headers)) is None or copy.group == group]
 
 
 def next_offsets(polled: Polled) -> dict[Partition, int]:

@@ -25,7 +25,8 @@ from consumers.ports import (
 )
 from consumers.runtime.control import read_policy
 from consumers.runtime.deadletters import DeadLetters
-from consumers.runtime.records import meant_for, position_of, redriven_to, trace_headers
+from consumers.runtime.letterhead import original_of
+from consumers.runtime.records import meant_for, position_of, trace_headers
 from consumers.runtime.unknown_schemas import UnknownSchemas
 from consumers.state.batch import BatchWriter, Task, Written
 from consumers.state.cache import Cache
@@ -135,7 +136,7 @@ class StateConsumer:
         self._send_dead(records, refused, written)
         self._sink.flush()
         # folded, or held by a customer it names at last
-        told_apart = {position_of(record) for record in records if redriven_to(record)} - set(halting)
+        told_apart = {position_of(record) for record in records if original_of(record.headers)} - set(halting)
         if told_apart:
             release_from_halt(self._table, told_apart, self._stamp)
 

@@ -88,6 +88,12 @@ def test_a_record_for_nobody_halts_everything_until_it_is_discarded_and_stays_so
         (record,) = halting(lapse.app.table)
         told(lapse, "dlq", "discard", record, "--reason", "sent by hand", "--by", "ann")
         assert halting(lapse.app.table) == ()
+        lapse.send("events", customer, b"no event")
+        wait_for("it holds its customer", lambda: lapse.item(customer).holds)
+        (held,) = lapse.item(customer).holds
+        shown = both(lapse, "dlq", "show", held)
+        assert (shown["undecodable"], shown["value"]) == ("undecodable", b"no event".hex())
+        told(lapse, "dlq", "discard", held, "--reason", "sent by hand", "--by", "ann", "--customer", customer)
         assert both(lapse, "dlq", "list") == []
         lapse.tick()
         lapse.wait_until_completed(customer)

@@ -14,9 +14,9 @@ from consumers.domain.item import Hold
 from consumers.local import Services
 from consumers.operations import customers
 from consumers.ports import Record
-from consumers.runtime.deadletters import SPRING
+from consumers.runtime.letterhead import DLQ, SPRING
 from consumers.runtime.murmur2 import partition_of
-from consumers.runtime.records import DLQ, position_of
+from consumers.runtime.records import position_of
 from tests.support.build import new_id
 from tests.support.by_hand import ahead, append, dead_letters, postpone, read_all, standing
 from tests.support.installation import PURPOSE, Installation, installation

@@ -11,8 +11,8 @@ from consumers.domain.item import Item
 from consumers.domain.rows import state_key
 from consumers.ports import Record, Row
 from consumers.process import Process
+from consumers.runtime.letterhead import DLQ
 from consumers.runtime.measures import PAUSES
-from consumers.runtime.records import DLQ
 from schemas.codec import encode
 from schemas.edge import to_micros
 from tests.support.installation import PURPOSE, Installation, _role, wait_for

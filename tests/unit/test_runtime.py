@@ -11,7 +11,8 @@ from consumers.domain.rows import ModeRow
 from consumers.ports import Headers, Partition, Polled, Record, Row, Write
 from consumers.runtime.backoff import LONGEST_SECONDS, backoff
 from consumers.runtime.control import ContendedError, rewrite
-from consumers.runtime.deadletters import WITHHELD, DeadLetters, headers
+from consumers.runtime.deadletters import DeadLetters, headers
+from consumers.runtime.letterhead import WITHHELD
 from consumers.runtime.records import next_offsets, trace_of
 
 AT = Partition("t", 0)

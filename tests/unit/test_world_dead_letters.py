@@ -11,10 +11,11 @@ from consumers.adapters.memory.reader import MemoryReader
 from consumers.domain.errors import InvalidRecordError, PermanentError
 from consumers.operations import dlq
 from consumers.operations.discarding import abandon_command, discard_halting, discard_held, halting, held_by
-from consumers.operations.dlq import MAX_DELIVERIES, Letter, Redrive, Selection
-from consumers.ports import Partition, Record
-from consumers.runtime.deadletters import BLOCK, dead_of
-from consumers.runtime.records import REDRIVE_GROUP, meant_for, position_of
+from consumers.operations.dlq import ACTION, LETTER, MAX_DELIVERIES, Letter, Redrive, Selection
+from consumers.ports import Partition
+from consumers.runtime.deadletters import DeadLetters
+from consumers.runtime.letterhead import BLOCK, REDRIVE_GROUP, dead_of
+from consumers.runtime.records import position_of
 from consumers.state import reading
 from producer_client import encode as encode_event
 from schemas import codec
@@ -99,6 +100,57 @@ def test_a_letter_that_was_sent_again_waits_only_once_it_comes_back() -> None:
     assert [each.state for each in letters(world)] == ["WAITING"]
 
 
+def test_a_record_that_fails_again_in_a_replay_waits_whatever_its_copies_came_to() -> None:
+    world = World()
+    send_garbage(world)
+    world.run("state")
+    for _ in range(2):
+        redrive(world)
+        world.run("state")
+    redrive(world)
+    world.days(1)
+    (again,) = [
+        each
+        for each in world.records("dead-letters")
+        if (told := dead_of(each.headers)) and told.origin.deliveries == 1
+    ]
+    world.sink.send(world.names.dead_letters, again.key, again.value, again.headers)
+    world.sink.flush()
+    assert [(each.state, each.origin.deliveries) for each in letters(world)] == [("WAITING", 1)]
+
+
+def test_headers_of_ours_on_a_record_neither_hide_it_nor_stop_anybody() -> None:
+    world = World()
+    marker = [(ACTION, b"DISCARDED"), (LETTER, b"0-0")]
+    nonsense = [*((name, b"\xff") for name in BLOCK), (REDRIVE_GROUP, world.names.state_group.encode())]
+    for own in (marker, nonsense):
+        world.sink.send(world.names.events, b"a", GARBAGE, own)
+    world.sink.flush()
+    world.run("state")
+    assert [each.state for each in letters(world)] == ["WAITING", "WAITING"]
+    assert {tuple(told.own) for each in world.records("dead-letters") if (told := dead_of(each.headers))} == {
+        tuple(marker),
+        tuple(nonsense),
+    }
+    assert set(world.item("a").holds) == {position_of(each) for each in world.records("events")}
+    assert redrive(world) == 2
+
+
+def test_a_copy_kept_without_its_content_is_known_by_where_its_record_stood() -> None:
+    world = World()
+    send_garbage(world)
+    world.run("state")
+    redrive(world)
+    copy = world.records("events")[-1]
+    kept = DeadLetters(world.sink, world.names.dead_letters, world.names.state_group, world.metrics, b"secret")
+    kept.send_without_content(copy, "personal_data_in_id")
+    world.sink.flush()
+    (letter,) = letters(world)
+    assert (str(letter.origin), letter.origin.deliveries, letter.withheld) == (position_of(copy), 2, True)
+    assert dlq.redrivable([letter], parked=True) == []
+    assert (world.records("dead-letters")[-1].key or b"") != b"a"
+
+
 def test_an_unreadable_postpone_holds_and_its_copy_postpones() -> None:
     world = due_world("a", "b")
     with reader_that_does_not_know("a"):
@@ -127,13 +179,6 @@ def test_other_groups_skip_a_copy_before_decoding_it() -> None:
     world.run("crm", "loans")
     by_group = {each.group: each.origin.deliveries for each in letters(world)}
     assert by_group == {world.names.anonymizer_group("crm"): 2, world.names.anonymizer_group("loans"): 1}
-
-
-def test_a_record_is_a_copy_by_its_last_header_only() -> None:
-    forged = Record("t", 0, 7, 0, b"k", b"v", ((REDRIVE_GROUP, b"g"), ("x", b"y")))
-    assert meant_for([forged], "other") == [forged]
-    assert position_of(forged._replace(headers=((REDRIVE_GROUP, b"g"),))) == "t-0-7"
-    assert dead_of([(name, b"1") for name in reversed(BLOCK)]) is None
 
 
 # ---- halts -----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from consumers.domain.rows import state_key
 from consumers.item_record import from_bytes
 from consumers.operations.discarding import halting
 from consumers.ports import Lost, Write
-from consumers.runtime.deadletters import dead_of
+from consumers.runtime.letterhead import dead_of
 from consumers.ticker.planning import Planner
 from schemas.validate import check_event
 from tests.support.world import PURPOSE, World, closed, due_world, plan_of, postponed
