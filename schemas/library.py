@@ -13,6 +13,12 @@ from typing import Any, NamedTuple
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
 NAMESPACE = "lapse"
+SCHEDULE, POSTPONE = "ScheduleAnonymization", "PostponeAnonymization"
+EVENTS = frozenset({SCHEDULE, POSTPONE})
+"""The records of lapse.events."""
+ANONYMIZE, CHECK = "AnonymizeCustomer", "CheckCustomer"
+COMMANDS = frozenset({ANONYMIZE, CHECK})
+"""The records of lapse.commands."""
 
 _FILE_NAME = re.compile(r"(?P<name>[A-Za-z]+)\.v(?P<number>[0-9]+)\.avsc")
 # Where a schema may hold another; everything else (docs, defaults) is data and stays as it is.

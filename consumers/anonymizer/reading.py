@@ -6,9 +6,7 @@ from consumers.domain.errors import InvalidRecordError
 from consumers.ports import Record
 from consumers.runtime.records import trace_of
 from schemas.codec import decode
-
-ANONYMIZE, CHECK = "AnonymizeCustomer", "CheckCustomer"
-COMMANDS = frozenset({ANONYMIZE, CHECK})
+from schemas.library import CHECK, COMMANDS
 
 
 class Order(NamedTuple):

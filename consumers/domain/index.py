@@ -10,6 +10,8 @@ from consumers.domain.policy import Policy
 
 SHARDS = 32
 Prefix = Literal["lease", "partial", "held", "due", "forget"]
+FAR = 1 << 62
+"""A time nobody waits for: whoever has an entry at all."""
 FORGET_MARGIN = 30 * 24 * 3600 * 1_000_000
 
 

@@ -46,6 +46,11 @@ class Policy(NamedTuple):
         kind = kind_of(product)
         return kind in purpose.products or kind == LEGAL_HOLD or kind in self.always
 
+    @property
+    def services(self) -> list[str]:
+        """Every service of every purpose, sorted."""
+        return sorted(service for purpose in self.purposes.values() for service in purpose.services)
+
     def purpose_of(self, service: str) -> Purpose | None:
         """The purpose a service serves."""
         return next((purpose for purpose in self.purposes.values() if service in purpose.services), None)

@@ -5,17 +5,16 @@ from typing import NamedTuple
 
 from consumers.command_record import trace_of_item
 from consumers.domain.errors import PermanentError
-from consumers.domain.index import SHARDS, Prefix, shard
+from consumers.domain.index import FAR, SHARDS, Prefix
 from consumers.domain.item import Command, outstanding
 from consumers.domain.outcomes import abandon
 from consumers.domain.policy import Policy
 from consumers.items import Change, Items, Stored, races
-from consumers.ports import Clock, IndexEntry, RecordSink, Table
+from consumers.ports import Clock, RecordSink, Table
+from consumers.runtime.index_pages import index_pages
 from consumers.runtime.records import trace_headers
 from schemas.codec import encode
 
-PAGE = 500
-FAR = 1 << 62
 IN_FLIGHT: tuple[Prefix, ...] = ("lease", "partial")
 
 
@@ -38,10 +37,8 @@ def owed(table: Table, items: Items, service: str) -> Iterator[Owed]:
 def _in_flight(table: Table, items: Items) -> Iterator[Stored]:
     for number in range(SHARDS):
         for prefix in IN_FLIGHT:
-            after: IndexEntry | None = None
-            while page := table.due(shard(prefix, number), FAR, PAGE, after):
+            for page in index_pages(table, prefix, number, FAR):
                 yield from items.read(entry.id for entry in page).values()
-                after = page[-1]
 
 
 def refuse_while_owed(table: Table, items: Items, service: str) -> None:

@@ -13,10 +13,8 @@ from consumers.operations.abandoning import Owed, abandon_one
 from consumers.ports import Clock, Record, RecordSink, Stamp, Table
 from consumers.runtime.control import rewrite
 from schemas.codec import decode
+from schemas.library import COMMANDS, EVENTS
 from schemas.validate import check_customer_id
-
-EVENTS = frozenset({"ScheduleAnonymization", "PostponeAnonymization"})
-COMMANDS = frozenset({"AnonymizeCustomer", "CheckCustomer"})
 
 
 def discard_held(

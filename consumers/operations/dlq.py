@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Literal, NamedTuple
 
 from consumers.domain.errors import PermanentError
+from consumers.operations.batches import batches
 from consumers.ports import Clock, Headers, Record, RecordSink, TopicReader
 from consumers.runtime.letterhead import Origin, copy_headers, dead_of
 
 MAX_DELIVERIES = 5  # who failed so often needs a repair, not another try
-BATCH = 500
 ACTION = "lapse-dlq-action"
 LETTER = "lapse-dlq-letter"
 State = Literal["WAITING", "PARKED", "REDRIVEN", "DISCARDED"]
@@ -137,7 +137,7 @@ class Redrive:
         A crash between copy and marker sends a copy twice: folding and carrying out know it.
         """
         done = 0
-        for batch in _batches(whole(self._reader, self._topic, chosen), BATCH):
+        for batch in batches(whole(self._reader, self._topic, chosen)):
             for record in batch:
                 dead = dead_of(record.headers)
                 assert dead is not None, "chosen as a dead letter"
@@ -176,14 +176,3 @@ def named(found: Iterable[Letter], position: str, group: str | None) -> Letter:
         groups = ", ".join(sorted(each.group for each in fitting))
         raise PermanentError(f"several groups have a dead letter of that name; choose one with --group: {groups}")
     return fitting[0]
-
-
-def _batches(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    for record in records:
-        batch.append(record)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

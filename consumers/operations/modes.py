@@ -5,14 +5,13 @@ from typing import NamedTuple
 from consumers.domain import rows
 from consumers.domain.errors import PermanentError
 from consumers.domain.index import SHARDS, Prefix, shard
-from consumers.domain.policy import Mode, Policy
+from consumers.domain.policy import Mode
 from consumers.domain.rows import ModeRow
 from consumers.items import Items
 from consumers.operations.abandoning import refuse_while_owed
+from consumers.operations.standing import read_standing
 from consumers.ports import Clock, Stamp, Table
 from consumers.runtime.control import read_policy, rewrite
-
-FAR = 1 << 62
 
 
 class ServiceMode(NamedTuple):
@@ -27,13 +26,11 @@ class ServiceMode(NamedTuple):
 
 def service_modes(table: Table) -> list[ServiceMode]:
     """Every service of the policy with its mode."""
-    policy = read_policy(table)
-    names = [(service, purpose.name) for purpose in policy.purposes.values() for service in purpose.services]
-    found = table.read([rows.mode_key(service) for service, _ in names])
+    standing = read_standing(table)
+    names = [(service, purpose.name) for purpose in standing.policy.purposes.values() for service in purpose.services]
     listed = []
     for service, purpose in sorted(names):
-        row = found.get(rows.mode_key(service))
-        set_to = rows.mode(row.body) if row else None
+        set_to = standing.set_to.get(service)
         listed.append(
             ServiceMode(service, purpose, set_to.mode, set_to.by, set_to.at)
             if set_to
@@ -51,14 +48,12 @@ def set_mode(
     stamp: Stamp,
     *,
     reason: str | None = None,
-    guard: bool | None = None,
     items: Items | None = None,
 ) -> ServiceMode:
     """Set a service's mode. A second call changes nothing but who, when and why.
 
-    `guard`: whether its rules have one, where the caller knows. `items`: to refuse taking out a service that commands
-    in flight wait for; without it that is not looked at. A service that goes back to dry run has its next live
-    run capped as its first.
+    `items`: to refuse taking out a service that commands in flight wait for; without it that is not looked at. After
+    a dry run the next live run is capped as the first.
 
     Raises:
         PermanentError: The policy has no such service, or a live one would leave while commands are in flight.
@@ -66,7 +61,7 @@ def set_mode(
     policy = read_policy(table)
     purpose = policy.purpose_of(service)
     if purpose is None:
-        raise PermanentError(f"the policy has no service {service}; it has: {', '.join(_services(policy)) or 'none'}")
+        raise PermanentError(f"the policy has no service {service}; it has: {', '.join(policy.services) or 'none'}")
     key = rows.mode_key(service)
     row = table.read([key]).get(key)
     if items and mode == "dry_run" and row and rows.mode(row.body).mode != "dry_run":
@@ -75,7 +70,7 @@ def set_mode(
 
     def written(body: bytes | None) -> bytes:
         before = rows.mode(body) if body else ModeRow(mode, by, at)
-        new = ModeRow(mode, by, at, reason, before.guard if guard is None else guard, before.proven)
+        new = ModeRow(mode, by, at, reason, before.guard, before.proven)
         return rows.to_json(new._replace(proven=new.proven and mode != "dry_run"))
 
     rewrite(table, key, stamp, written)
@@ -98,7 +93,3 @@ def resume_everything(table: Table, by: str, clock: Clock, stamp: Stamp) -> None
 def count(table: Table, prefix: Prefix, until: int) -> int:
     """Entries of the index with a prefix, over all shards."""
     return sum(table.count(shard(prefix, number), until) for number in range(SHARDS))
-
-
-def _services(policy: Policy) -> list[str]:
-    return sorted(service for purpose in policy.purposes.values() for service in purpose.services)

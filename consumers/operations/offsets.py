@@ -5,11 +5,11 @@ from functools import partial
 from typing import NamedTuple
 
 from consumers.domain import resetting, rows
-from consumers.domain.errors import InvalidRecordError, PermanentError
+from consumers.domain.errors import PermanentError
 from consumers.domain.names import Names
 from consumers.domain.resetting import Log, Logs
+from consumers.operations.results import result_of
 from consumers.ports import Groups, Table, TopicOffsets, TopicReader
-from schemas.codec import decode
 
 Target = Callable[[Logs], dict[int, int]]
 
@@ -106,9 +106,6 @@ def finished_since(
 ) -> Iterator[tuple[int, int, int]]:
     """What a service answered to commands, of the results appended at `at` or later."""
     for record in reader.read(results, offsets.since(results, at)):
-        try:
-            told = decode(record.value, {"AnonymizationResult"}).fields
-        except InvalidRecordError:
-            continue
-        if told["service"] == service and told["command_offset"] is not None:
+        told = result_of(record)
+        if told and told["service"] == service and told["command_offset"] is not None:
             yield told["command_partition"], told["command_offset"], told["finished_at"]

@@ -26,18 +26,14 @@ def apply_policy(table: Table, policy: Policy, stamp: Stamp, items: Items | None
     """
     if not policy.purposes:
         raise PermanentError("lapse.yaml names no purposes; nothing would ever be due. Add `purposes:`")
-    services = [service for purpose in policy.purposes.values() for service in purpose.services]
+    services = policy.services
     twice = sorted({service for service in services if services.count(service) > 1})
     if twice:
         raise PermanentError(f"in two purposes: {', '.join(twice)}. Give each purpose a service of its own")
     before = policy_in_force(table)
-    for service in sorted(_services(before) - set(services)) if before and items else ():
-        assert items, "checked above"
-        refuse_while_owed(table, items, service)
+    if before and items:
+        for service in sorted(set(before.services) - set(services)):
+            refuse_while_owed(table, items, service)
     if before != policy:
         rewrite(table, rows.ALL_POLICY, stamp, lambda _: rows.to_json(policy))
     return before != policy
-
-
-def _services(policy: Policy) -> set[str]:
-    return {service for purpose in policy.purposes.values() for service in purpose.services}

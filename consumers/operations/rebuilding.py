@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from consumers.domain import rows
-from consumers.domain.errors import InvalidRecordError, PermanentError
+from consumers.domain.errors import PermanentError
 from consumers.domain.names import Names
 from consumers.domain.policy import Policy
 from consumers.domain.rebuilding import REBUILT, claimed_lately, is_open, lay_over
@@ -12,10 +12,11 @@ from consumers.domain.rows import Position
 from consumers.domain.ticks import Used
 from consumers.item_record import Published
 from consumers.items import Change, Items, RaceLostError, Stored
-from consumers.operations.statelog import BATCH, StateLog
+from consumers.operations.batches import batches
+from consumers.operations.results import result_of
+from consumers.operations.statelog import StateLog
 from consumers.ports import Clock, Groups, Record, RecordSink, Stamp, Table, TopicOffsets, TopicReader, Write
 from consumers.runtime.control import read_policy, rewrite
-from schemas.codec import decode
 
 CARRIED_OUT = frozenset({"DONE", "ALREADY_DONE", "NOTHING_FOUND"})
 
@@ -84,13 +85,8 @@ class Rebuild:
     def still_open(self) -> Iterator[Open]:
         """Commands with an outcome on the trail that the table, as it stands, does not call committed."""
         policy = read_policy(self._table)
-        batch: list[Record] = []
-        for record in self._reader.read(self._names.results):
-            batch.append(record)
-            if len(batch) == BATCH:
-                yield from self._open_of(batch, policy)
-                batch = []
-        yield from self._open_of(batch, policy)
+        for batch in batches(self._reader.read(self._names.results)):
+            yield from self._open_of(batch, policy)
 
     def _batch(self, batch: Mapping[str, Published], policy: Policy, *, execute: bool) -> Rebuilt:
         now = self._clock.now()
@@ -105,8 +101,8 @@ class Rebuild:
         return Rebuilt(len(changes), len(news), sum(claimed_lately(change.after, now) for change in changes))
 
     def _refuse_while_running(self, policy: Policy) -> None:
-        services = sorted(service for purpose in policy.purposes.values() for service in purpose.services)
-        groups = [self._names.state_group, self._names.ticker_group, *map(self._names.anonymizer_group, services)]
+        anonymizers = map(self._names.anonymizer_group, policy.services)
+        groups = [self._names.state_group, self._names.ticker_group, *anonymizers]
         running = [group for group in groups if self._groups.members(group)]
         if running:
             raise PermanentError(f"still running: {', '.join(running)}; stop every role first")
@@ -134,7 +130,7 @@ class Rebuild:
             rewrite(self._table, rows.position_key(partition), self._stamp, lambda _, body=start: body)  # type: ignore[misc]
 
     def _open_of(self, records: Sequence[Record], policy: Policy) -> Iterator[Open]:
-        told = [each for each in map(_told, records) if each is not None and each["outcome"] in CARRIED_OUT]
+        told = [each for each in map(result_of, records) if each and each["outcome"] in CARRIED_OUT]
         items = self._items.read({each["customer_id"] for each in told})
         for each in told:
             purpose = policy.purposes.get(each["purpose"])
@@ -146,13 +142,6 @@ def _laid_over(stored: Stored, newest: Published) -> Change:
     version = stored.row.version if stored.row else 0
     after = lay_over(stored.item, version, newest.item, newest.version)
     return Change(stored, after, max(version, newest.version) + REBUILT)
-
-
-def _told(record: Record) -> dict[str, str] | None:
-    try:
-        return dict(decode(record.value, {"AnonymizationResult"}).fields)
-    except InvalidRecordError:
-        return None
 
 
 def _sum(one: Rebuilt, other: Rebuilt) -> Rebuilt:

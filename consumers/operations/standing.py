@@ -23,21 +23,15 @@ class Standing(NamedTuple):
     halting: tuple[str, ...] = ()
 
     @property
-    def services(self) -> list[str]:
-        """Every service of the policy."""
-        return sorted(service for purpose in self.policy.purposes.values() for service in purpose.services)
-
-    @property
     def modes(self) -> dict[str, Mode]:
         """Their modes. A service nobody has enabled is in dry run."""
-        return {each: self.set_to[each].mode if each in self.set_to else "dry_run" for each in self.services}
+        return {each: self.set_to[each].mode if each in self.set_to else "dry_run" for each in self.policy.services}
 
 
 def read_standing(table: Table) -> Standing:
     """Read the control rows. NoPolicyError: there is no policy yet."""
     policy = read_policy(table)
-    bare = Standing(policy, {})
-    keys = {rows.mode_key(service): service for service in bare.services}
+    keys = {rows.mode_key(service): service for service in policy.services}
     found = table.read([*keys, rows.ALL_MODE, rows.ALL_HALT])
     everything, halt = found.get(rows.ALL_MODE), found.get(rows.ALL_HALT)
     mode = rows.mode(everything.body) if everything else None

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from consumers.item_record import Published, published
+from consumers.operations.batches import batches
 from consumers.ports import TopicOffsets, TopicReader
-
-BATCH = 500
 
 
 class Seen(NamedTuple):
@@ -35,21 +34,19 @@ class StateLog:
     def customers(self) -> Iterator[list[str]]:
         """Every customer who was not forgotten, in batches."""
         for seen in self.newest():
-            yield from slices([customer for customer, newest in seen.items() if newest.version])
+            yield from batches([customer for customer, newest in seen.items() if newest.version])
 
     def items(self) -> Iterator[dict[str, Published]]:
         """The newest item of every customer, in batches."""
         for partition in self._offsets.end(self._topic):
             wanted = {each.offset for each in self._newest(partition).values()}
-            batch: dict[str, Published] = {}
-            for record in self._reader.read(self._topic, self._only(partition)):
-                if record.offset in wanted and record.value is not None and record.key is not None:
-                    batch[record.key.decode()] = published(record.value)
-                if len(batch) == BATCH:
-                    yield batch
-                    batch = {}
-            if batch:
-                yield batch
+            records = self._reader.read(self._topic, self._only(partition))
+            found = (
+                (record.key.decode(), published(record.value))
+                for record in records
+                if record.offset in wanted and record.value is not None and record.key is not None
+            )
+            yield from map(dict, batches(found))
 
     def _newest(self, partition: int) -> dict[str, Seen]:
         seen: dict[str, Seen] = {}
@@ -67,9 +64,3 @@ class StateLog:
         ends = self._offsets.end(self._topic)
         first = self._offsets.beginning(self._topic)[partition]
         return {**ends, partition: first}
-
-
-def slices(customers: list[str]) -> Iterator[list[str]]:
-    """The customers in batches."""
-    for start in range(0, len(customers), BATCH):
-        yield customers[start : start + BATCH]

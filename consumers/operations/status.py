@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from consumers.domain import rows
 from consumers.domain.errors import InvalidRecordError
-from consumers.domain.index import SHARDS, Prefix, shard
+from consumers.domain.index import FAR, SHARDS, Prefix, shard
 from consumers.domain.names import Names
 from consumers.domain.owed import owed
 from consumers.domain.ticks import Plan
@@ -20,7 +20,7 @@ from consumers.operations.apart import read_apart
 from consumers.operations.blockers import blockers
 from consumers.operations.customers import when
 from consumers.operations.installing import positions
-from consumers.operations.modes import FAR, count
+from consumers.operations.modes import count
 from consumers.operations.sections import Away, Group, InFlight, Sections
 from consumers.operations.standing import read_standing
 from consumers.operations.telling import plain
@@ -66,7 +66,7 @@ def read_sections(sources: Sources) -> Sections:
     """The control rows first, as they name the services; if the table is away, those of the settings are looked at."""
     table, now = sources.table, sources.clock.now()
     standing = read_apart({"standing": partial(read_standing, table)}, CONTROL_SECONDS)["standing"]
-    services = list(sources.configured) if isinstance(standing, Away) else standing.services
+    services = list(sources.configured) if isinstance(standing, Away) else standing.policy.services
     of_table: dict[str, Callable[[], Any]] = {
         "customers": partial(_customers, table, now),
         "in_flight": partial(_in_flight, table),
@@ -88,9 +88,10 @@ def read_sections(sources: Sources) -> Sections:
 
 
 def _customers(table: Table, now: int) -> dict[str, int]:
+    due = count(table, "due", now)
     return {
-        "due": count(table, "due", now),
-        "due_within_a_week": count(table, "due", now + SOON) - count(table, "due", now),
+        "due": due,
+        "due_within_a_week": count(table, "due", now + SOON) - due,
         "in_flight": count(table, "lease", FAR),
         "overdue_lease": count(table, "lease", now),
         "partial": count(table, "partial", FAR),

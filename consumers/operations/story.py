@@ -3,16 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from consumers.domain.errors import InvalidRecordError, LapseError, PermanentError, TransientError
+from consumers.domain.errors import LapseError, PermanentError, TransientError
 from consumers.domain.work import Proof
 from consumers.operations.customers import when
-from consumers.ports import Record, TopicOffsets, TopicReader
+from consumers.operations.results import result_of
+from consumers.ports import TopicOffsets, TopicReader
 from consumers.runtime.murmur2 import partition_of
 from consumers.runtime.records import trace_of
-from schemas.codec import decode
 
 Ledgers = Mapping[str, Callable[[Sequence[str]], Sequence[Proof]]]
-RESULT = frozenset({"AnonymizationResult"})
 
 
 class UnknownCommandError(PermanentError):
@@ -33,7 +32,7 @@ def _trail_of(reader: TopicReader, offsets: TopicOffsets, topic: str, customer_i
     starts = {**ends, mine: offsets.beginning(topic)[mine]}
     for record in reader.read(topic, starts):
         # before it is decoded: most of a partition is about others
-        if record.key == key and (fields := _fields(record)):
+        if record.key == key and (fields := result_of(record)):
             yield {**_answer(fields), "traceparent": trace_of(record.headers)}
 
 
@@ -62,16 +61,9 @@ def customer_of(ledgers: Ledgers, reader: TopicReader, topic: str, command_id: s
         if found:
             return found[0].customer_id
     for record in reader.read(topic):
-        if (fields := _fields(record)) and fields["command_id"] == command_id:
+        if (fields := result_of(record)) and fields["command_id"] == command_id:
             return str(fields["customer_id"])
     raise UnknownCommandError
-
-
-def _fields(record: Record) -> Mapping[str, Any] | None:
-    try:
-        return decode(record.value, RESULT).fields
-    except InvalidRecordError:
-        return None
 
 
 def _answer(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from consumers.domain.errors import PermanentError
 from consumers.domain.index import index_keys
 from consumers.domain.rebuilding import backfilled
 from consumers.items import Change, Items
-from consumers.operations.statelog import StateLog, slices
+from consumers.operations.batches import batches
+from consumers.operations.statelog import StateLog
 from consumers.ports import Clock, RecordSink, Table
 from consumers.runtime.control import Control, read_policy
 
@@ -35,7 +36,7 @@ def audit(log: StateLog, items: Items, sink: RecordSink, *, execute: bool, done:
     """
     found = Audited(0, 0, 0)
     for seen in log.newest():
-        for customers in slices(list(seen)):
+        for customers in batches(seen):
             batch = items.read(customers)
             missing = [each for each, stored in batch.items() if stored.row is None and seen[each].version]
             older = [

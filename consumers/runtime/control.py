@@ -35,8 +35,7 @@ class Control(NamedTuple):
             NoPolicyError: The table is new or was emptied.
         """
         policy = read_policy(table)
-        named = {service for purpose in policy.purposes.values() for service in purpose.services} | set(services)
-        keys = {rows.mode_key(service): service for service in named}
+        keys = {rows.mode_key(service): service for service in {*policy.services, *services}}
         found = table.read([*keys, rows.ALL_MODE, rows.ALL_HALT])
         set_to = {service: rows.mode(found[key].body) for key, service in keys.items() if key in found}
         return cls(

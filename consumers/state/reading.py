@@ -9,10 +9,9 @@ from consumers.domain.registers import Event, Register
 from consumers.ports import Record
 from consumers.runtime.records import position_of, trace_of
 from schemas.codec import decode
+from schemas.library import EVENTS, SCHEDULE
 from schemas.validate import check_customer_id, check_event
 
-SCHEDULE, POSTPONE = "ScheduleAnonymization", "PostponeAnonymization"
-EVENTS = frozenset({SCHEDULE, POSTPONE})
 AHEAD_MICROS = 5 * 60 * 1_000_000
 NO_CUSTOMER = frozenset({"personal_data_in_id", "invalid_customer_id"})
 

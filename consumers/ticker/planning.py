@@ -8,10 +8,9 @@ from consumers.domain.index import SHARDS, shard
 from consumers.domain.policy import armed
 from consumers.domain.ticks import Plan, Report, Used
 from consumers.items import Items
-from consumers.ports import Clock, IndexEntry, Stamp, Table
+from consumers.ports import Clock, Stamp, Table
 from consumers.runtime.control import Control, rewrite
-
-PAGE = 500
+from consumers.runtime.index_pages import index_pages
 
 
 class Tick:
@@ -111,12 +110,10 @@ class Planner:
     def _by_purpose(self, control: Control, until: int) -> dict[str, int]:
         counted = dict.fromkeys(control.policy.purposes, 0)
         for number in range(SHARDS):
-            after: IndexEntry | None = None
-            while page := self._table.due(shard("due", number), until, PAGE, after):
+            for page in index_pages(self._table, "due", number, until):
                 for stored in self._items.read(entry.id for entry in page).values():
                     for purpose in ripe(stored.item, control.policy, until):
                         counted[purpose.name] += 1
-                after = page[-1]
         return counted
 
 

@@ -11,16 +11,16 @@ import structlog
 
 from consumers.command_record import send_command
 from consumers.domain.commands import Decided, claim, claimable, put_off, resume_deferred, serve_leases
-from consumers.domain.index import SHARDS, Prefix, index_keys, shard
+from consumers.domain.index import SHARDS, Prefix, index_keys
 from consumers.domain.item import owing
 from consumers.domain.policy import Policy
 from consumers.items import Change, Items, Stored
 from consumers.ports import ActiveProducts, Clock, FaultPoints, IndexEntry, Metrics, RecordSink, Table, TopicOffsets
 from consumers.runtime.barrier import Barrier
 from consumers.runtime.control import Control
+from consumers.runtime.index_pages import index_pages
 from consumers.runtime.measures import CLAIMED, RACES, WRITES
 
-PAGE = 500
 COPY_MARGIN = 2 * 60 * 1_000_000
 SWEPT: tuple[Prefix, ...] = ("lease", "partial", "due", "forget")
 log = structlog.get_logger()
@@ -63,11 +63,8 @@ class Sweep:
 
     def _sweep(self, prefix: Prefix, number: int, as_of: int, take: Callable[[int], int]) -> int:
         until = min(as_of, self._clock.now()) if prefix == "due" else self._clock.now()
-        claimed, after = 0, None
-        while page := self._table.due(shard(prefix, number), until, PAGE, after):
-            claimed += self._page(page, as_of, take)
-            after = page[-1]
-        return claimed
+        pages = index_pages(self._table, prefix, number, until)
+        return sum(self._page(page, as_of, take) for page in pages)
 
     def _page(self, page: Sequence[IndexEntry], as_of: int, take: Callable[[int], int]) -> int:
         self._barrier.wait()
@@ -95,10 +92,10 @@ class Sweep:
 
     def _put_off_active(self, served: Mapping[str, Decided], control: Control, at: int, now: int) -> dict[str, Decided]:
         """Claim nobody whom the central check of active products names, or cannot tell about, before his retry."""
-        due = [customer for customer, each in served.items() if _claimable(each, control, at)]
-        if self._active is None or control.halted or not due:
+        if self._active is None or control.halted:
             return dict(served)
-        named = self._active.active(due)
+        due = [customer for customer, each in served.items() if _claimable(each, control, at)]
+        named = self._active.active(due) if due else {}
         return {
             customer: each._replace(item=put_off(each.item, control.policy, control.modes, at, now))
             if customer in named

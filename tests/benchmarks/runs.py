@@ -103,7 +103,9 @@ def state_consumer(
     metrics = MemoryMetrics()
     source = NotedSource(kafka, names.events)
     with closing(source), closing(KafkaSink(kafka) if publishing else Unpublished()) as sink:
-        return caught_up("state", source, _handler(names, table, source, sink, metrics), metrics, count, batch=batch)
+        return caught_up(
+            "state", source, state_handler(names, table, source, sink, metrics), metrics, count, batch=batch
+        )
 
 
 def caught_up(
@@ -121,9 +123,10 @@ def caught_up(
     return ended.since(source.started)
 
 
-def _handler(
+def state_handler(
     names: Names, table: Table, source: RecordSource, sink: RecordSink, metrics: MemoryMetrics
 ) -> StateConsumer:
+    """The handler as the app wires it, but for what a test measures."""
     clock = SystemClock()
     return StateConsumer(
         table=table,

@@ -7,21 +7,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from consumers.adapters.clock import SystemClock
-from consumers.adapters.faults import NoFaults
 from consumers.adapters.memory.metrics import MemoryMetrics
-from consumers.app import new_stamp
 from consumers.domain.names import Names
-from consumers.items import Items
 from consumers.ports import Partition, Polled, Record
 from consumers.process import seldom_look_for_cycles
-from consumers.runtime.deadletters import DeadLetters
 from consumers.runtime.health import Health
 from consumers.runtime.loop import Loop
 from consumers.runtime.measures import RECORDS
-from consumers.state.consumer import StateConsumer
 from producer_client import encode
 from tests.benchmarks.rounds import Report
-from tests.benchmarks.runs import PARTITIONS, ForgetfulTable, Unpublished, install
+from tests.benchmarks.runs import PARTITIONS, ForgetfulTable, Unpublished, install, state_handler
 from tests.benchmarks.workload import customers, shuffled
 
 EVENTS = 400_000
@@ -88,18 +83,7 @@ def _consume(to: Connection) -> None:
     clock, metrics, names, table, sink = SystemClock(), MemoryMetrics(), Names(), ForgetfulTable(), Unpublished()
     install(table)
     source = Generated(names.events)
-    handler = StateConsumer(
-        table=table,
-        items=Items(table, sink, names.state, clock, new_stamp),
-        source=source,
-        sink=sink,
-        dead_letters=DeadLetters(sink, names.dead_letters, names.state_group, metrics, b"secret"),
-        results=names.results,
-        clock=clock,
-        metrics=metrics,
-        faults=NoFaults(),
-        stamp=new_stamp,
-    )
+    handler = state_handler(names, table, source, sink, metrics)
     loop = Loop("state", source, handler, clock, metrics, Health(clock))
     to.send(tuple(_resident_after(loop, metrics, count) for count in (FIFTH, EVENTS)))
 

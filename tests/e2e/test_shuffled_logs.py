@@ -35,8 +35,9 @@ from consumers.runtime.health import Health
 from consumers.runtime.loop import Loop
 from consumers.settings import PurposeSettings, RetentionSettings
 from consumers.state.consumer import StateConsumer
-from consumers.state.reading import POSTPONE, SCHEDULE, Understood, read_record
+from consumers.state.reading import Understood, read_record
 from schemas.codec import encode
+from schemas.library import POSTPONE, SCHEDULE
 from schemas.validate import PERSONAL_DATA
 from tests.support.build import DAY, HOUR, all_live, policy, purpose
 from tests.support.installation import installation

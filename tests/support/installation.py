@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from confluent_kafka.admin import AdminClient
 
 from consumers.adapters.dynamodb import apply_table
-from consumers.adapters.kafka import KafkaSource
 from consumers.app import App, RoleName, new_stamp
 from consumers.domain.item import Item
 from consumers.domain.ticks import Plan
@@ -28,6 +27,7 @@ from consumers.operations.modes import set_mode
 from consumers.operations.policies import apply_policy
 from consumers.ports import Record
 from consumers.process import Process
+from consumers.runtime.control import announce_guard
 from consumers.settings import KafkaSettings, PurposeSettings, RetentionSettings, Settings, TableSettings
 from producer_client import LapseProducer
 from schemas.codec import decode
@@ -100,7 +100,8 @@ class Installation(PeopleDatabases):
         self.make_table()
         for service in self.names:
             self.make_database(service)
-            set_mode(app.table, service, "live", "test", app.clock, new_stamp, guard=service in self.voters)
+            set_mode(app.table, service, "live", "test", app.clock, new_stamp)
+            announce_guard(app.table, service, app.clock.now(), new_stamp, guard=service in self.voters)
 
     def make_empty_table(self) -> None:
         """The table without a row."""
@@ -250,20 +251,7 @@ class Installation(PeopleDatabases):
 
     def records(self, topic: str) -> list[Record]:
         """Every record of a topic (by its name without prefix), from its start."""
-        full = self.app.names.prefix + topic
-        count = sum(self.app.offsets.end(full).values())
-        found: list[Record] = []
-        ended: set[Any] = set()
-        with closing(KafkaSource(self.app.kafka, [full], f"reader-{uuid.uuid4().hex}")) as source:
-            deadline = time.monotonic() + PATIENCE
-            while count and time.monotonic() < deadline and len(ended) < len(self.app.offsets.end(full)):
-                polled = source.poll(1000, 0.2)
-                if polled.assigned:
-                    starts = self.app.offsets.beginning(full)
-                    source.start({at: starts[at.partition] for at in polled.assigned})
-                found += polled.records
-                ended |= set(polled.ends)
-        return found
+        return list(self.app.reader.read(self.app.names.prefix + topic))
 
     def results(self, *outcomes: str) -> list[dict[str, Any]]:
         """The trail; only these outcomes, if some are named."""

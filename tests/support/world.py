@@ -33,6 +33,7 @@ from consumers.operations.policies import apply_policy
 from consumers.operations.ticking import request_tick, tick_plan
 from consumers.ports import ActiveProducts, Partition, Record
 from consumers.runtime.barrier import Barrier
+from consumers.runtime.control import announce_guard
 from consumers.runtime.deadletters import DeadLetters
 from consumers.runtime.health import Health
 from consumers.runtime.loop import Handler, Loop
@@ -82,8 +83,8 @@ class World:
             self.mode(service, "live")
 
     def mode(self, service: str, mode: Mode) -> None:
-        guard = self.stores[service].votes
-        set_mode(self.table, service, mode, "test", self.clock, self.stamp, guard=guard)
+        set_mode(self.table, service, mode, "test", self.clock, self.stamp)
+        announce_guard(self.table, service, self.clock.now(), self.stamp, guard=self.stores[service].votes)
 
     # ---- roles -------------------------------------------------------------------------------------------------------
 

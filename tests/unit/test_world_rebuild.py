@@ -2,31 +2,16 @@
 
 import pytest
 
-from consumers.adapters.memory.offsets import MemoryGroups
-from consumers.adapters.memory.reader import MemoryReader
 from consumers.adapters.memory.sink import MemorySink
 from consumers.domain.errors import PermanentError
 from consumers.domain.names import Names
 from consumers.operations.customers import add_hold
 from consumers.operations.policies import apply_policy
-from consumers.operations.rebuilding import Rebuild, Rebuilt
+from consumers.operations.rebuilding import Rebuilt
 from consumers.ports import Headers
 from consumers.runtime.barrier import NoPositionError
+from tests.support.rebuilding import rebuild
 from tests.support.world import PURPOSE, World, closed, due_world, postponed
-
-
-def rebuild(world: World) -> Rebuild:
-    return Rebuild(
-        table=world.table,
-        items=world.items,
-        sink=world.sink,
-        reader=MemoryReader(world.broker),
-        offsets=world.offsets,
-        groups=MemoryGroups(world.broker),
-        names=world.names,
-        clock=world.clock,
-        stamp=world.stamp,
-    )
 
 
 def empty(world: World) -> None:

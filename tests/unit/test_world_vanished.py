@@ -3,9 +3,8 @@
 import pytest
 
 from consumers.adapters.memory.offsets import MemoryGroups
-from consumers.adapters.memory.reader import MemoryReader
 from consumers.domain.errors import PermanentError
-from consumers.operations.rebuilding import Rebuild
+from tests.support.rebuilding import rebuild
 from tests.support.world import PARTITIONS, World, closed, due_world
 
 
@@ -17,20 +16,6 @@ def lose(world: World, topic: str) -> None:
         world.broker.delete_before(topic, number, log + 1)
 
 
-def rebuild(world: World) -> None:
-    Rebuild(
-        table=world.table,
-        items=world.items,
-        sink=world.sink,
-        reader=MemoryReader(world.broker),
-        offsets=world.offsets,
-        groups=MemoryGroups(world.broker),
-        names=world.names,
-        clock=world.clock,
-        stamp=world.stamp,
-    ).run(execute=True)
-
-
 def test_state_consumer_whose_events_are_lost_starts_after_a_rebuild() -> None:
     world = due_world("early")
     lose(world, world.names.events)
@@ -38,7 +23,7 @@ def test_state_consumer_whose_events_are_lost_starts_after_a_rebuild() -> None:
         PermanentError, match=r"lapse\.state: lapse\.events-\d offset \d.*lapse state rebuild --execute"
     ):
         world.run("state")
-    rebuild(world)
+    rebuild(world).run(execute=True)
     world.publish(closed("late"))
     world.run("state")
     assert world.item("early").products

@@ -4,10 +4,11 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from consumers.adapters.kafka.config import ANSWER_SECONDS
 from consumers.adapters.kafka.failures import Failure, failure_of, raisable
+from consumers.adapters.kafka.messages import partition_of
 from consumers.domain.errors import TransientError
 from consumers.ports import Partition
 
@@ -50,12 +51,8 @@ def _read(consumer: Consumer) -> Iterator[tuple[Partition, Place | None]]:
     for message in consumer.consume(_BATCH, 0.1):
         error = message.error()
         if error is None:
-            yield _partition(message), Place(message.offset() or 0, message.timestamp()[1] * 1000)
+            yield partition_of(message), Place(message.offset() or 0, message.timestamp()[1] * 1000)
         elif error.name() == "_PARTITION_EOF":
-            yield _partition(message), None
+            yield partition_of(message), None
         elif failure_of(error) is not Failure.RECOVERS:
             raise raisable(error, "first unread records")
-
-
-def _partition(message: Message) -> Partition:
-    return Partition(message.topic() or "", message.partition() or 0)

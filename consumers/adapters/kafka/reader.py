@@ -8,8 +8,8 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from consumers.adapters.kafka.config import ANSWER_SECONDS, KafkaConfig, observer_properties
 from consumers.adapters.kafka.failures import raisable
+from consumers.adapters.kafka.messages import record_of
 from consumers.adapters.kafka.offsets import KafkaOffsets
-from consumers.adapters.kafka.source import record_of
 from consumers.domain.errors import TransientError
 from consumers.ports import Record
 

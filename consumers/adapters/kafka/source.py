@@ -14,6 +14,7 @@ from consumers.adapters.kafka.failures import (
     kafka_error,
     raisable,
 )
+from consumers.adapters.kafka.messages import partition_of, record_of
 from consumers.adapters.kafka.offsets import committed_offsets
 from consumers.adapters.kafka.protocols import PROTOCOLS
 from consumers.adapters.record_rules import offset_gone, partition_revoked
@@ -175,7 +176,7 @@ class KafkaSource:
             if error is None:
                 continue
             if error.name() == "_PARTITION_EOF":
-                ends[_partition(message)] = message.offset() or 0
+                ends[partition_of(message)] = message.offset() or 0
             else:
                 self._failed(error, message)
         last = {Partition(record.topic, record.partition): record.offset for record in records}
@@ -184,7 +185,7 @@ class KafkaSource:
     def _failed(self, error: KafkaError, message: Message) -> None:
         failure = failure_of(error)
         if failure is Failure.OFFSET_GONE:
-            self._keep(offset_gone(self._group, _partition(message), message.offset() or 0))
+            self._keep(offset_gone(self._group, partition_of(message), message.offset() or 0))
         elif failure not in {Failure.RECOVERS, Failure.OVER}:
             self._keep(raisable(error, f"reading {message.topic()}"))
 
@@ -240,21 +241,3 @@ class KafkaSource:
 
 def _named(partitions: Iterable[TopicPartition]) -> set[Partition]:
     return {Partition(each.topic, each.partition) for each in partitions}
-
-
-def _partition(message: Message) -> Partition:
-    return Partition(message.topic() or "", message.partition() or 0)
-
-
-def record_of(message: Message, new: type[Record] = Record) -> Record:
-    """A message without an error, as a record."""
-    # Called for every record there is: positional, nothing looked up twice.
-    return new(
-        message.topic(),  # type: ignore[arg-type]  # never None on a message without an error, nor are the next two
-        message.partition(),  # type: ignore[arg-type]
-        message.offset(),  # type: ignore[arg-type]
-        message.timestamp()[1] * 1000,
-        message.key(),
-        message.value(),
-        message.headers() or (),  # type: ignore[arg-type]  # bytes unless set by hand
-    )
