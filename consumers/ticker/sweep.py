@@ -10,7 +10,7 @@ from typing import NamedTuple
 import structlog
 
 from consumers.command_record import send_command
-from consumers.domain.commands import Decided, claim, claimable, put_off, resume_deferred, serve_leases
+from consumers.domain.commands import Decided, Sent, claim, claimable, put_off, resume_deferred, serve_leases
 from consumers.domain.index import SHARDS, Prefix, index_keys
 from consumers.domain.item import owing
 from consumers.domain.policy import Policy
@@ -54,11 +54,13 @@ class Sweep:
         self._barrier, self._topics = barrier, topics
         self._clock, self._metrics, self._faults = clock, metrics, faults
         self._active = active
+        self._unsent: dict[str, tuple[Sent, ...]] = {}
 
     def run(self, as_of: int, take: Callable[[int], int]) -> int:
         """Sweep every shard; `take` grants budget. How many customers were claimed."""
         # before the index is read: what was acknowledged before the tick is in it
         self._barrier.wait()
+        self._send_unsent()
         return sum(self._sweep(prefix, number, as_of, take) for number in range(SHARDS) for prefix in SWEPT)
 
     def _sweep(self, prefix: Prefix, number: int, as_of: int, take: Callable[[int], int]) -> int:
@@ -131,6 +133,7 @@ class Sweep:
             for customer, each in decided.items()
             if each.item is not before[customer].item or _misplaced(before[customer], policy)
         }
+        self._unsent = {customer: decided[customer].sent for customer in changes if decided[customer].sent}
         results = self._items.write(list(changes.values()), policy)
         self._faults.reach("ticker.after_claim")
         written = [stored for stored, done in results if done]
@@ -139,8 +142,22 @@ class Sweep:
             for sent in decided[stored.item.customer_id].sent:
                 send_command(self._sink, self._topics.commands, stored.item, sent)
         self._sink.flush()
+        self._unsent = {}
         self._metrics.count(WRITES, len(written), role="ticker")
         self._metrics.count(RACES, len(results) - len(written), role="ticker")
+
+    def _send_unsent(self) -> None:
+        """Send what stands in the table of a page that something went away under: else it would wait for its lease."""
+        if not self._unsent:
+            return
+        for customer, stored in self._items.read(self._unsent).items():
+            for sent in self._unsent[customer]:
+                command = stored.item.of(sent.purpose).command
+                if command and (command.id, command.attempt) == (sent.command.id, sent.command.attempt):
+                    self._items.publish(stored)
+                    send_command(self._sink, self._topics.commands, stored.item, sent)
+        self._sink.flush()
+        self._unsent = {}
 
     def _forgotten(self, stored: Stored, control: Control, now: int) -> bool:
         keys = index_keys(stored.item, control.policy)

@@ -1,10 +1,15 @@
 """The tick and its caps, over the memory adapters."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+import pytest
+
 from consumers.domain import rows
+from consumers.domain.errors import TransientError
 from consumers.domain.retention import moment
 from consumers.operations.ticking import approve_tick
+from consumers.ports import Lost, Write
 from consumers.runtime.control import rewrite
 from producer_client import Schedule
 from tests.support.world import World, closed, due_world, partitions, plan_of
@@ -87,6 +92,33 @@ def test_lease_of_a_slow_group_is_only_extended() -> None:
     world.request_tick()
     world.run("ticker")
     assert len(world.records("commands")) == 1
+
+
+@pytest.mark.parametrize("away", ["table", "broker"])
+def test_what_was_claimed_when_something_went_away_is_sent_by_the_retry(away: str) -> None:
+    world = due_world("a", "b")
+    world.request_tick()
+    write, failing = world.table.write, True
+
+    def written_but_not_answered(writes: Sequence[Write]) -> Sequence[Lost | None]:
+        nonlocal failing
+        answers = write(writes)
+        if failing and any(each.key == rows.state_key("a") for each in writes):
+            failing = False
+            if away == "table":
+                raise TransientError("no answer", code="timed_out")
+            world.broker.away = True
+        return answers
+
+    world.table.write = written_but_not_answered  # type: ignore[method-assign]
+    ticker = world.loop("ticker")
+    for _ in range(40):
+        ticker.step()
+        world.broker.away = False
+    assert not failing
+    assert len(world.records("commands")) == 2
+    world.run("crm", "loans")
+    assert world.anonymized("crm") == world.anonymized("loans") == {"a", "b"}
 
 
 # ---- the relative cap ------------------------------------------------------------------------------------------------
