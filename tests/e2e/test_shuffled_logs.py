@@ -47,7 +47,9 @@ LOGS = 50
 CUSTOMERS = ("one", "two", "three", "four")
 PRODUCTS = ("loan/1", "loan/2", "activity", "legal-hold/7")
 NOW = SystemClock().now()
-POLICY = policy(purpose("marketing"), purpose("bookkeeping", services=("ledger",), products=frozenset({"loan"})))
+POLICY = policy(
+    purpose("marketing"), purpose("bookkeeping", services=("ledger",), products=frozenset({"loan"}))
+)._replace(first_run=100_000)
 MODES = all_live(POLICY)
 PURPOSES = {
     name: PurposeSettings(

@@ -50,6 +50,8 @@ def _logs_as_they_were() -> Iterator[None]:
     """A command sets up the logs of its process, which here is the tests'."""
     root, configured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
+    # the tests' roles log while the command sets up its own logs: not to the stdout that is read as its answer
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stdout))
     try:
         yield
     finally:
