@@ -5,5 +5,6 @@
 3. `anonymizer`: one group per service; reads commands, passes the commit point, changes its database.
 
 `domain` decides, `runtime` runs the loops, `ports` names what both need, `adapters` and `stores` fulfil it, `app` joins
-them. `operations` and `cli` are a person's levers; `local` and `demo` bring the whole to life on one machine.
+them. `operations` and `cli` are a person's levers; `audit` computes from topics and ledgers alone what should have
+happened. `local` and `demo` bring the whole to life on one machine.
 """

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from consumers.anonymizer.commit import Commits
 from consumers.anonymizer.consumer import Anonymizer
 from consumers.anonymizer.trail import Trail
 from consumers.anonymizer.voting import Voting
+from consumers.audit import History
 from consumers.domain.errors import PermanentError
 from consumers.domain.names import Names
 from consumers.items import Items
@@ -125,6 +126,13 @@ class App:
         named = {service for purpose in self.settings.purposes.values() for service in purpose.services}
         services = sorted(named | set(self.services()))
         return Sources(self.table, self.offsets, self.groups, self.reader, self.names, self.clock, services)
+
+    def history(self) -> History:
+        """What an auditor reads: topics, ledgers and the policy of the settings; not the table."""
+        policy = self.settings.policy()
+        ledgers = {each: partial(self.store, each) for each in policy.services}
+        personal_data = self.settings.personal_data or PERSONAL_DATA
+        return History(self.reader, self.offsets, self.names, policy, ledgers, self.clock, personal_data)
 
     def rules_file(self, service: str) -> Path:
         """Where the rules of a service stand."""

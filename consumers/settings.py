@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from consumers.domain.errors import PermanentError
 from consumers.domain.failures import BUDGET_SHARE
 from consumers.domain.policy import Policy, Purpose
 from consumers.domain.retention import Retention
+from consumers.yaml_text import YamlTextError, read_yaml
 
 DEFAULT_FILE = "lapse.yaml"
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+_WORD = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+_POLL_INTERVAL = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class SettingsError(PermanentError):
@@ -48,6 +50,8 @@ class KafkaSettings(_Part):
     def _has_its_own_key(cls, properties: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
         if "group.protocol" in properties:
             raise ValueError("group.protocol has a key of its own: kafka.group_protocol")
+        if not _POLL_INTERVAL.fullmatch(str(properties.get("max.poll.interval.ms", 300_000))):
+            raise ValueError("max.poll.interval.ms is a whole number of milliseconds, such as 300000")
         return properties
 
     @property
@@ -122,6 +126,13 @@ class HttpActiveSettings(_Part):
         raise SettingsError(f"active_products.token_file: {self.token_file} cannot be read ({problem})")
 
 
+def _pattern(written: object) -> object:
+    try:
+        return re.compile(written) if isinstance(written, str) else written
+    except (re.error, RecursionError, OverflowError):
+        raise ValueError("not a regular expression") from None
+
+
 class Settings(BaseSettings):
     """Everything a process of Lapse needs to know."""
 
@@ -150,7 +161,7 @@ class Settings(BaseSettings):
     health_host: str = "127.0.0.1"
     health_port: int | None = None
     id_hash_key: str = ""
-    personal_data: re.Pattern[str] | None = None
+    personal_data: Annotated[re.Pattern[str] | None, BeforeValidator(_pattern)] = None
     log_json: bool = True
 
     @classmethod
@@ -202,17 +213,20 @@ def load_settings(file: Path | None, environ: Mapping[str, str] = os.environ) ->
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+        found = read_yaml(path.read_text("utf-8"))
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); name another file with --config") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" line {where.line + 1}" if where else ""
-        raise SettingsError(f"{path}{line}: not YAML ({getattr(error, 'problem', None) or 'bad encoding'})") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: cannot be read (bad encoding); save it as UTF-8") from None
+    except YamlTextError as error:
+        raise SettingsError(f"{path}: {error}") from None
     if found is None:
         return {}
     if not isinstance(found, dict):
         raise SettingsError(f"{path}: must be a mapping of keys such as `kafka:` and `purposes:`")
+    # before they become arguments: some that are no settings would be obeyed
+    if unknown := [key for key in found if key not in Settings.model_fields]:
+        raise SettingsError("\n".join([f"{path}: not usable", *(f"  {_shown(key)}: no such key" for key in unknown)]))
     return found
 
 
@@ -220,11 +234,23 @@ def _checked(values: dict[str, Any], path: Path, environ: Mapping[str, str]) -> 
     try:
         return Settings(**values)
     except ValidationError as error:
-        lines = [f"  {_key(each['loc'], environ)}: {each['msg']}" for each in error.errors(include_input=False)]
+        lines = [f"  {_key(each['loc'], environ)}: {_told(each)}" for each in error.errors(include_input=False)]
         raise SettingsError("\n".join([f"{path}: not usable", *lines])) from None
+
+
+def _told(detail: ErrorDetails) -> str:
+    # pydantic's own words quote what is written there
+    if detail["type"] != "union_tag_invalid":
+        return detail["msg"]
+    return f"kind is one of {detail['ctx']['expected_tags']}"
+
+
+def _shown(part: object) -> str:
+    # without the space behind its colon a secret is part of the key
+    return str(part) if _WORD.fullmatch(str(part)) else "(a key that is no name)"
 
 
 def _key(location: tuple[int | str, ...], environ: Mapping[str, str]) -> str:
     name = "__".join(["LAPSE", *(str(part).upper() for part in location)])
-    dotted = ".".join(map(str, location))
+    dotted = ".".join(map(_shown, location))
     return f"{dotted} (from {name})" if name in environ else dotted

@@ -10,6 +10,7 @@ import typer
 
 from consumers.adapters.logs import configure_logs
 from consumers.cli import (
+    auditing,
     customers,
     demo,
     dlq,
@@ -56,6 +57,7 @@ lapse.command("resume")(services.resume)
 lapse.command()(status.status)
 lapse.command()(customers.customer)
 lapse.add_typer(customers.hold_commands, name="hold")
+lapse.command()(auditing.audit)
 lapse.add_typer(state.commands, name="state")
 lapse.command("import")(importing.import_file)
 lapse.add_typer(dlq.commands, name="dlq")

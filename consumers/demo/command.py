@@ -12,6 +12,7 @@ from rich.table import Table
 
 from consumers.adapters.logs import configure_logs
 from consumers.app import App
+from consumers.audit import audit_history
 from consumers.demo.books import lines, side_by_side
 from consumers.demo.databases import SERVICES, Databases
 from consumers.demo.installation import Roles, install, rules_folder, settings_for
@@ -57,6 +58,7 @@ def run_demo(services: Services, count: int, name: str = "lapse", kind: type[Dem
                 _first_run(told, roles)
             _check(told)
             _replay(told)
+            _audit(told)
     console.print("[bold green]every number is as the events say[/bold green]")
 
 
@@ -144,6 +146,17 @@ def _replay(told: Demo) -> None:
     if found := told.check():
         raise BooksError("after the replay: " + "; ".join(found))
     console.print(f"replayed {again} records by offset reset: no row of any database or of the table changed")
+
+
+def _audit(told: Demo) -> None:
+    # nothing is in flight any more, so nothing has a grace
+    found = audit_history(told.app.history(), grace=0)
+    if found.differences:
+        raise BooksError("the audit finds " + ", ".join(f"{count} {code}" for code, count in found.counts.items()))
+    console.print(
+        f"audit: {found.customers} customers and {found.commits} commits computed again from events, commands, results "
+        f"and ledgers, {found.held} held: no difference"
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 What was done about a letter stands on the same topic, as a marker: a record without a value that names the letter.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -14,6 +15,7 @@ from consumers.runtime.letterhead import Origin, copy_headers, dead_of
 MAX_DELIVERIES = 5  # who failed so often needs a repair, not another try
 ACTION = "lapse-dlq-action"
 LETTER = "lapse-dlq-letter"
+_PLACE = re.compile(rb"([0-9]{1,10})-([0-9]{1,19})")
 State = Literal["WAITING", "PARKED", "REDRIVEN", "DISCARDED"]
 Place = tuple[int, int]
 
@@ -96,11 +98,10 @@ def _letter(record: Record) -> Letter | None:
 
 def _marked(record: Record) -> tuple[str, Place] | None:
     told = dict(record.headers)
-    action, place = told.get(ACTION), told.get(LETTER)
+    action, place = told.get(ACTION), _PLACE.fullmatch(told.get(LETTER) or b"")
     if action is None or place is None:
         return None
-    partition, _, offset = place.decode().partition("-")
-    return action.decode(), (int(partition), int(offset))
+    return action.decode(errors="replace"), (int(place[1]), int(place[2]))
 
 
 def waiting(found: Iterable[Letter]) -> list[Letter]:

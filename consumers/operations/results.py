@@ -6,6 +6,7 @@ from typing import Any
 from consumers.domain.errors import InvalidRecordError
 from consumers.ports import Record
 from schemas.codec import decode
+from schemas.validate import check_time
 
 RESULT = frozenset({"AnonymizationResult"})
 
@@ -13,6 +14,8 @@ RESULT = frozenset({"AnonymizationResult"})
 def result_of(record: Record) -> Mapping[str, Any] | None:
     """The fields of an answer; None where the record is none: anybody with access may have written it."""
     try:
-        return decode(record.value, RESULT).fields
+        fields = decode(record.value, RESULT).fields
+        check_time(fields["finished_at"])
     except InvalidRecordError:
         return None
+    return fields

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 
 from consumers.ports import Headers, Metrics, Record, RecordSink
-from consumers.runtime.letterhead import BLOCK, WITHHELD, Origin, block, original_of
+from consumers.runtime.letterhead import BLOCK, MOST_DELIVERIES, WITHHELD, Origin, block, original_of
 from consumers.runtime.measures import DEAD_LETTERS
 
 
@@ -32,7 +32,7 @@ def headers(record: Record, group: str, code: str) -> Headers:
     """The record's own headers, then the block; of a copy, the own headers and the position of its original."""
     dead = original_of(record.headers)
     if dead:
-        again = dead.origin._replace(deliveries=dead.origin.deliveries + 1)
+        again = dead.origin._replace(deliveries=min(dead.origin.deliveries + 1, MOST_DELIVERIES))
         return [*dead.own, *block(again, group, code)]
     origin = Origin(record.topic, record.partition, record.offset, record.timestamp, 1)
     return [*record.headers, *block(origin, group, code)]

@@ -4,6 +4,7 @@ A letter bears the record's own headers, then a block of ours. A copy bears the 
 behind them; so over any number of redrives what stands before the block stays as it was.
 """
 
+import re
 from typing import NamedTuple
 
 from consumers.ports import Headers
@@ -14,6 +15,8 @@ WITHHELD = DLQ + "withheld"
 REDRIVE_GROUP = "lapse-redrive-group"
 _TOLD = ("topic", "partition", "offset", "group", "delivery.count", "message")
 _SPRING = ("topic", "partition", "offset", "timestamp", "consumer-group")
+MOST_DELIVERIES = (1 << 31) - 1
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # Kafka's own rule
 BLOCK = (*(DLQ + name for name in _TOLD), *(SPRING + name for name in _SPRING))
 
 
@@ -68,10 +71,20 @@ def dead_of(found: Headers) -> Dead | None:
         topic, partition, offset, group, deliveries, code = ((value or b"").decode() for _, value in rest[: len(_TOLD)])
         timestamp = int.from_bytes(rest[len(_TOLD) + 3][1] or b"", "big", signed=True) * 1000
         origin = Origin(topic, int(partition), int(offset), timestamp, int(deliveries))
-        ours = origin.deliveries > 0 and block(origin, group, code) == list(rest)
+        ours = _possible(origin) and block(origin, group, code) == list(rest)
     except (ValueError, OverflowError):
         ours = False
     return Dead(own, origin, group, code, withheld) if ours else None
+
+
+def _possible(origin: Origin) -> bool:
+    """Whether Kafka can have had such a record: what is counted on and kept as a name in items must have an end."""
+    return (
+        _TOPIC.fullmatch(origin.topic) is not None
+        and 0 <= origin.partition < 1 << 31
+        and 0 <= origin.offset < 1 << 63
+        and 0 < origin.deliveries <= MOST_DELIVERIES
+    )
 
 
 def copy_headers(letter: Headers, group: str) -> Headers:

@@ -1,11 +1,13 @@
 """Records and offsets, as every role speaks of them."""
 
+import re
 from collections.abc import Sequence
 
 from consumers.ports import Headers, Partition, Polled, Record
 from consumers.runtime.letterhead import original_of
 
 TRACEPARENT = "traceparent"
+_TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def position_of(record: Record) -> str:
@@ -35,8 +37,8 @@ def trace_headers(trace: str | None) -> Headers:
 
 
 def trace_of(headers: Headers) -> str | None:
-    """The W3C trace context a record came with."""
+    """The W3C trace context a record came with. Anything else goes no further: no ledger takes a NUL, say."""
     for name, value in headers:
-        if name == TRACEPARENT and value:
-            return value.decode(errors="replace")[:64]
+        if name == TRACEPARENT and value and _TRACE.fullmatch(value):
+            return value.decode()
     return None

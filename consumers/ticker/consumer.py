@@ -14,6 +14,7 @@ from consumers.runtime.unknown_schemas import UnknownSchemas
 from consumers.ticker.planning import Planner, Tick
 from consumers.ticker.sweep import Sweep
 from schemas.codec import decode
+from schemas.validate import UUID_TEXT, check_time
 
 TICK = "TickRequested"
 log = structlog.get_logger()
@@ -92,8 +93,11 @@ class Ticker:
 
 
 def read_tick(record: Record, now: int) -> Tick:
-    """Understand a TickRequested. InvalidRecordError: it is none, or asks for a time to come."""
+    """Understand a TickRequested. InvalidRecordError: it is none, or asks for a time to come or for none there is."""
     fields = decode(record.value, {TICK}).fields
+    check_time(fields["as_of"])
+    if not UUID_TEXT.fullmatch(fields["tick_id"]):
+        raise InvalidRecordError("wrong_type")
     if fields["as_of"] > now and not fields["dry_run"]:
         raise InvalidRecordError("as_of_in_the_future")
     return Tick(fields["tick_id"], fields["as_of"], fields["requested_by"], dry_run=fields["dry_run"])

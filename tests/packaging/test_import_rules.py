@@ -17,6 +17,7 @@ WRONG = [
     ("consumers/newcomer.py", "", "Layers"),
     ("consumers/ticker/sweep.py", "import consumers.adapters.clock", "Roles, operations"),
     ("consumers/operations/modes.py", "import consumers.stores", "Roles, operations"),
+    ("consumers/audit/commits.py", "import consumers.adapters.clock", "Roles, operations"),
     ("consumers/runtime/records.py", "import schemas.codec", "Domain, ports and runtime"),
     ("schemas/topics.py", "import consumers.ports", "Schemas stand alone"),
     ("producer_client/checks.py", "import schemas.codec", "What product services"),

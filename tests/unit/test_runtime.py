@@ -54,7 +54,9 @@ def test_next_offsets_take_the_record_where_the_end_is_older() -> None:
 
 
 def test_trace_of_reads_the_first_traceparent() -> None:
-    assert trace_of([("x", b"1"), ("traceparent", b"00-a"), ("traceparent", b"00-b")]) == "00-a"
+    first, second = (f"00-{number:032x}-{number:016x}-01" for number in (1, 2))
+    headers = [("x", b"1"), ("traceparent", first.encode()), ("traceparent", second.encode())]
+    assert trace_of(headers) == first
     assert trace_of([("traceparent", None)]) is None
 
 

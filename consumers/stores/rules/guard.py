@@ -45,6 +45,13 @@ def checked_guard(written: object) -> object:
 def problems(written: str) -> Iterator[str]:
     """What keeps a statement from being one bound SELECT, in words."""
     try:
+        yield from _problems(written)
+    except RecursionError:
+        yield "is nested too deep to be read."
+
+
+def _problems(written: str) -> Iterator[str]:
+    try:
         parsed = [each for each in sqlglot.parse(written, read="postgres") if each is not None]
     except SqlglotError:
         # its text quotes the statement

@@ -7,14 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from consumers.domain.work import Finding
 from consumers.stores.rules.model import Rules
 from consumers.stores.rules.problems import RulesError
 from consumers.stores.rules.strategies import AVAILABLE
 from consumers.stores.rules.structure import problems
+from consumers.yaml_text import YamlTextError, read_yaml
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
@@ -31,46 +30,60 @@ def load_rules(path: Path, environ: Mapping[str, str]) -> Rules:
     Raises:
         RulesError: unreadable, duplicate key, unknown key, missing variable, contradiction, or not available yet.
     """
-    missing: list[Finding] = []
-    document = _substitute(_parse(path), environ, "", missing)
-    if missing:
-        raise RulesError(path.name, missing)
-    rules = _validate(path, document)
-    if found := problems(rules):
-        raise RulesError(path.name, found)
+    variables = _Variables(environ)
+    document = variables.put_in(_parse(path), "")
+    if variables.missing:
+        raise RulesError(path.name, variables.missing)
+    rules, found = _validated(document)
+    if rules is None or found:
+        raise RulesError(path.name, [variables.hidden(each) for each in found])
     return rules
+
+
+class _Variables:
+    """What stands for each `${NAME}`, and which of them are missing."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._used: dict[str, str] = {}
+        self.missing: list[Finding] = []
+
+    def put_in(self, node: object, place: str) -> Any:
+        """The node with every name replaced."""
+        if isinstance(node, dict):
+            return {key: self.put_in(value, f"{place}.{key}") for key, value in node.items()}
+        if isinstance(node, list):
+            return [self.put_in(value, f"{place}.{index}") for index, value in enumerate(node)]
+        if not isinstance(node, str):
+            return node
+        return _VARIABLE.sub(lambda match: self._value(match[1], place), node)
+
+    def _value(self, name: str, place: str) -> str:
+        if name not in self._environ:
+            self.missing.append(_unset(name, place))
+            return ""
+        return self._used.setdefault(name, self._environ[name])
+
+    def hidden(self, found: Finding) -> Finding:
+        """The finding with each value as it is written in the file: it may be a secret."""
+        message = found.message
+        for name, value in sorted(self._used.items(), key=lambda each: -len(each[1])):
+            message = message.replace(value, f"${{{name}}}") if value else message
+        return found._replace(message=message)
 
 
 def _parse(path: Path) -> dict[str, Any]:
     problem = "the file holds no mapping."
     try:
-        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         problem = f"the file cannot be read ({type(error).__name__})."
-    except YAMLError as error:
-        problem = _yaml_problem(error)
+    except YamlTextError as error:
+        problem = str(error)
     else:
         if isinstance(document, dict):
             return document
     raise RulesError(path.name, [Finding("yaml", "file", problem, "write one YAML 1.2 mapping, each key once.")])
-
-
-def _yaml_problem(error: YAMLError) -> str:
-    # never the parser's own words: they quote the line, and the line may hold a password
-    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
-    line = f" at line {mark.line + 1}" if mark else ""
-    return f"not valid YAML{line} ({type(error).__name__})."
-
-
-def _substitute(node: object, environ: Mapping[str, str], place: str, missing: list[Finding]) -> Any:
-    if isinstance(node, dict):
-        return {key: _substitute(value, environ, f"{place}.{key}", missing) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_substitute(value, environ, f"{place}.{index}", missing) for index, value in enumerate(node)]
-    if not isinstance(node, str):
-        return node
-    missing += [_unset(name, place) for name in _VARIABLE.findall(node) if name not in environ]
-    return _VARIABLE.sub(lambda match: environ.get(match[1], ""), node)
 
 
 def _unset(name: str, place: str) -> Finding:
@@ -79,12 +92,12 @@ def _unset(name: str, place: str) -> Finding:
     return Finding("variable", place.lstrip("."), f"the variable {name} is not set.", f"set {name} in the environment.")
 
 
-def _validate(path: Path, document: dict[str, Any]) -> Rules:
+def _validated(document: dict[str, Any]) -> tuple[Rules | None, list[Finding]]:
     try:
-        return Rules.model_validate(document)
+        rules = Rules.model_validate(document)
     except ValidationError as error:
-        found = [_finding(detail) for detail in error.errors(include_url=False, include_input=False)]
-    raise RulesError(path.name, found)
+        return None, [_finding(detail) for detail in error.errors(include_url=False, include_input=False)]
+    return rules, problems(rules)
 
 
 def _finding(detail: ErrorDetails) -> Finding:

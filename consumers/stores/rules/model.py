@@ -28,7 +28,7 @@ def _milliseconds(written: object) -> int:
 
 
 def _sql_kind(written: object) -> object:
-    if written in {"dynamodb", "s3"}:
+    if isinstance(written, str) and written in {"dynamodb", "s3"}:
         raise not_available(f"store kind {written!r}", "only {kind: sql} on PostgreSQL is available.")
     return written
 
@@ -37,7 +37,7 @@ def postgresql_url(written: object) -> str:
     """The URL with the driver Lapse brings, secret included. Raises a finding if it is none of PostgreSQL."""
     try:
         url = make_url(str(written))
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number; its text quotes it
         url = None
     if url is None:
         raise refusal("url", "not a database URL.", "write postgresql://USER:PASSWORD@HOST/DATABASE.")
@@ -53,7 +53,7 @@ def _none_or(written: object) -> object:
 
 
 def _unavailable_deletion(written: object) -> object:
-    if written not in {None, "delete"}:
+    if written is not None and written != "delete":
         raise refusal("rows", "unknown word.", "write rows: delete, or leave it out.")
     return written
 
@@ -159,8 +159,10 @@ class Rules(_Frozen):
 
     def lineage(self, table: str) -> list[str]:
         """The tables from the root down to this one, both included."""
-        parent = self.tables[table].parent
-        return [*(self.lineage(parent) if parent else []), table]
+        names = [table]
+        while parent := self.tables[names[-1]].parent:
+            names.append(parent)
+        return names[::-1]
 
     def children(self, table: str) -> dict[str, Table]:
         """The tables right below this one."""

@@ -111,7 +111,7 @@ def _with_argument(name: str, argument: object) -> dict[str, Any]:
 
 def _known(name: str) -> None:
     if name not in AVAILABLE:
-        raise not_available(f"the strategy {name!r}", _forms())
+        raise not_available(f"the strategy {name}", _forms())
 
 
 def _forms() -> str:

@@ -3,9 +3,9 @@
 Its key holds the service, so that services sharing a database or schema never take one another's rows for theirs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from json import JSONEncoder
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -69,11 +69,17 @@ class SqlLedger:
             'WHERE service = {{service}} GROUP BY "partition"',
             service=service,
         )
-        self._proofs = statement(
+        proofs = (
             f"SELECT command_id, customer_id, purpose, outcome, rows, rules_digest, traceparent, "  # noqa: S608 - bound
             "(extract(epoch FROM committed_at) * 1000000)::bigint AS committed, "
             "(extract(epoch FROM carried_at) * 1000000)::bigint AS carried "
-            f"FROM {table} WHERE service = {{{{service}}}} AND command_id = ANY(CAST({{{{commands}}}} AS text[]))",
+            f"FROM {table} WHERE service = {{{{service}}}} AND "
+        )
+        self._proofs = statement(proofs + "command_id = ANY(CAST({{commands}} AS text[]))", service=service)
+        # twice: a number below 0, written by hand, belongs to a partition too
+        self._carried = statement(
+            proofs + 'mod(mod("partition", {{of}}) + {{of}}, {{of}}) = {{number}} '
+            "AND carried_at >= timestamptz '1970-01-01 00:00:00+00' + {{since}} * interval '1 microsecond'",
             service=service,
         )
         self._write = statement(_insert(table), service=service, digest=digest)
@@ -85,20 +91,11 @@ class SqlLedger:
 
     def proofs(self, connection: Connection, commands: Sequence[str]) -> list[Proof]:
         """Whole rows of these commands."""
-        return [
-            Proof(
-                row.command_id,
-                row.customer_id,
-                row.purpose,
-                row.outcome,
-                row.rows,
-                row.committed,
-                row.carried,
-                row.rules_digest,
-                row.traceparent,
-            )
-            for row in connection.execute(self._proofs, {"commands": array(commands)})
-        ]
+        return _proofs(connection.execute(self._proofs, {"commands": array(commands)}))
+
+    def carried(self, connection: Connection, number: int, of: int, since: int) -> list[Proof]:
+        """Whole rows of one partition of the commands (modulo `of`), carried out from `since` (microseconds) on."""
+        return _proofs(connection.execute(self._carried, {"number": number, "of": of, "since": since}))
 
     def reached(self, connection: Connection) -> dict[int, int] | None:
         """The highest command offset by partition; None where the table is not there."""
@@ -129,6 +126,23 @@ class SqlLedger:
                 "counts": array([counts for _, counts in wordings]),
             },
         )
+
+
+def _proofs(found: Iterable[Any]) -> list[Proof]:
+    return [
+        Proof(
+            row.command_id,
+            row.customer_id,
+            row.purpose,
+            row.outcome,
+            row.rows,
+            row.committed,
+            row.carried,
+            row.rules_digest,
+            row.traceparent,
+        )
+        for row in found
+    ]
 
 
 def _insert(table: str) -> str:

@@ -84,6 +84,17 @@ class SqlStore:
             return self._ledger.proofs(connection, command_ids)
 
     @translated
+    def carried(self, number: int, of: int, since: int) -> Sequence[Proof] | None:
+        """Whole ledger rows of one partition of the commands (modulo `of`) carried out from `since` on; one statement.
+
+        None: the rules keep no ledger.
+        """
+        if self._ledger is None:
+            return None
+        with self._engine.connect() as connection:
+            return self._ledger.carried(connection, number, of, since)
+
+    @translated
     def reached(self) -> Mapping[int, int] | None:
         """The highest command offset in the ledger by partition; None where the database has no ledger."""
         if self._ledger is None:
