@@ -122,7 +122,10 @@ def end(going: Plan) -> Plan:
 
 
 def reserve(history: History, going: Plan, now: int) -> dict[str, Used]:
-    """The history with a going tick's whole claim reserved, old entries dropped."""
+    """The history with a going tick's whole claim reserved, old entries dropped; as it is where the tick has ended."""
+    stands = history.get(going.tick_id)
+    if stands and not stands.going:
+        return dict(history)  # somebody else ended it while this ticker was paused
     kept = {tick: used for tick, used in history.items() if used.going or used.at > now - HISTORY_KEPT}
     return {**kept, going.tick_id: Used(now, going.budget + going.taken, going=True)}
 

@@ -10,6 +10,7 @@ from consumers.domain.names import Names
 from consumers.domain.resetting import Log, Logs
 from consumers.operations.results import result_of
 from consumers.ports import Groups, Table, TopicOffsets, TopicReader
+from consumers.runtime.control import halted
 
 Target = Callable[[Logs], dict[int, int]]
 
@@ -77,7 +78,13 @@ Trail = Callable[[int], Iterable[tuple[int, int, int]]]
 
 
 def refuse_unless_stopped(table: Table, service: str) -> None:
-    """Raise PermanentError while a service may carry out commands."""
+    """Raise PermanentError while a service may carry out commands, or while all is stopped.
+
+    What is replayed while nothing may be committed is answered SUPERSEDED, and nobody would send it again.
+    """
+    found = table.read([rows.ALL_MODE, rows.ALL_HALT])
+    if halted(found.get(rows.ALL_MODE), found.get(rows.ALL_HALT)):
+        raise PermanentError("all is stopped, or a record for nobody halts, see `lapse status`; first `lapse resume`")
     row = table.read([rows.mode_key(service)]).get(rows.mode_key(service))
     if row is None or rows.mode(row.body).mode != "stopped":
         raise PermanentError(f"{service} is not stopped; `lapse service stop {service}` first")

@@ -13,7 +13,8 @@ def name_in_halt(table: Table, positions: Sequence[str], stamp: Stamp) -> frozen
 
     def named(body: bytes | None) -> bytes | None:
         halt = rows.halt(body) if body else Halt()
-        news = [each for each in positions if each not in halt.discarded and each not in halt.positions]
+        # a record and its copy may come in one batch
+        news = [each for each in dict.fromkeys(positions) if each not in (*halt.discarded, *halt.positions)]
         return rows.to_json(halt._replace(positions=(*halt.positions, *news))) if news else None
 
     row = rewrite(table, rows.ALL_HALT, stamp, named)

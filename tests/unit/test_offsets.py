@@ -15,6 +15,9 @@ from consumers.domain.errors import PermanentError
 from consumers.domain.names import Names
 from consumers.domain.resetting import HOUR, Log, to_current
 from consumers.operations import offsets
+from consumers.operations.discarding import halting
+from consumers.operations.modes import stop_everything
+from consumers.state.halting import name_in_halt
 from schemas.codec import encode
 from tests.support.build import NOW, SECOND
 from tests.support.world import World
@@ -95,6 +98,19 @@ def test_a_service_must_be_stopped() -> None:
             offsets.refuse_unless_stopped(world.table, service)
     world.mode("crm", "stopped")
     offsets.refuse_unless_stopped(world.table, "crm")
+
+
+@pytest.mark.parametrize("by", ["a person", "a record for nobody"])
+def test_nothing_is_set_back_to_a_backup_while_all_is_stopped(by: str) -> None:
+    world = World()
+    world.mode("crm", "stopped")
+    if by == "a person":
+        stop_everything(world.table, "ann", "test", world.clock, world.stamp)
+    else:
+        name_in_halt(world.table, ["lapse.events-0-1", "lapse.events-0-1"], world.stamp)
+        assert halting(world.table) == ("lapse.events-0-1",)  # a record and its copy, in one batch: seed 856
+    with pytest.raises(PermanentError, match="all is stopped"):
+        offsets.refuse_unless_stopped(world.table, "crm")
 
 
 def result(service: str, offset: int | None, finished_at: int) -> bytes:

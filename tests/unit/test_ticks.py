@@ -179,3 +179,9 @@ def test_a_first_run_bounds_the_budget_without_halting() -> None:
     assert (going.state, going.budget) == ("GOING", 5)
     halted = plan("t", NOW, "cron", report(61, 60), NOW, dry_run=False, first_run=5)
     assert approve(halted, "ann", NOW).budget == 61
+
+
+def test_an_ended_tick_is_not_reserved_again_by_a_ticker_that_was_paused() -> None:
+    going = Plan("t", 0, "x", 0, "GOING", Report(1, {}, 3), budget=3)
+    settled = settle(reserve({}, going, NOW), end(take(going, 1)), NOW)
+    assert reserve(settled, going, NOW) == settled
