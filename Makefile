@@ -1,7 +1,9 @@
 PYTHON ?= python3
 ARGS ?=
+HISTORIES ?= 1000
+SEED ?= 0
 
-.PHONY: demo test check services bench images lock
+.PHONY: demo test check services bench simulate mutants fuzz images lock
 
 demo:
 	@$(PYTHON) -m deploy.develop demo $(ARGS)
@@ -17,6 +19,15 @@ services:
 
 bench:
 	@$(PYTHON) -m deploy.develop bench $(ARGS)
+
+simulate:
+	@$(PYTHON) -m deploy.develop simulate --histories $(HISTORIES) --seed $(SEED) $(ARGS)
+
+mutants:
+	@$(PYTHON) -m deploy.develop simulate --mutants --histories $(HISTORIES) --seed $(SEED) $(ARGS)
+
+fuzz:
+	@$(PYTHON) -m deploy.develop fuzz --seed $(SEED) $(ARGS)
 
 images:
 	@$(PYTHON) -m deploy.develop images $(ARGS)

@@ -31,6 +31,14 @@ def _test(arguments: list[str]) -> int:
     return _become("-m", "pytest", "-m", "not benchmark", *arguments)
 
 
+def _simulate(arguments: list[str]) -> int:
+    return _become("-m", "tests.simulation", *arguments)
+
+
+def _fuzz(arguments: list[str]) -> int:
+    return _become("-m", "tests.fuzz", *arguments)
+
+
 def _bench(arguments: list[str]) -> int:
     return _become("-m", "pytest", "-m", "benchmark", "tests/benchmarks", *arguments)
 
@@ -86,6 +94,8 @@ TARGETS = {
     "test": _test,
     "check": _check,
     "bench": _bench,
+    "simulate": _simulate,
+    "fuzz": _fuzz,
     "services": _services,
     "images": _images,
     "lock": _lock,

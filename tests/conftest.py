@@ -14,7 +14,7 @@ from consumers.local.safety import own_environment, refuse_foreign
 # a shared machine: an example may be slow without being wrong
 settings.register_profile("lapse", deadline=None)
 settings.load_profile("lapse")
-TIERS = ("unit", "contract", "integration", "e2e", "packaging", "benchmarks")
+TIERS = ("unit", "contract", "model", "simulation", "fuzz", "integration", "e2e", "chaos", "packaging", "benchmarks")
 
 
 class Postgres(NamedTuple):

@@ -6,6 +6,7 @@ years 1900 to 2300 and on days, for time zones that never step back over midnigh
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -124,6 +125,7 @@ def _rounded_up(at: datetime, retention: Retention) -> datetime:
     return at if begins == at else day_start(today + timedelta(days=1), zone)
 
 
+@cache
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """The first instant whose local date is `day` (or later, where the zone skipped the day)."""
     low = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=30)

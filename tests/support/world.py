@@ -53,20 +53,31 @@ PARTITIONS = 2
 
 
 class World:
-    """One installation in memory. `services` are live; retention is 30 days from the event."""
+    """One installation in memory. `services` are live; retention is 30 days from the event.
 
-    def __init__(self, services: Sequence[str] = ("crm", "loans"), *, cap: int = 1000, lease: int = 6 * 3600) -> None:
+    `policy` in place of the one purpose with these services.
+    """
+
+    def __init__(
+        self,
+        services: Sequence[str] = ("crm", "loans"),
+        *,
+        cap: int = 1000,
+        lease: int = 6 * 3600,
+        policy: Policy | None = None,
+    ) -> None:
         self.clock = MemoryClock(NOW)
         self.broker = MemoryBroker(self.clock)
         self.table = MemoryTable()
         self.metrics = MemoryMetrics()
         self.offsets = MemoryOffsets(self.broker)
         self.names = Names()
-        self.stores = {service: MemoryStore() for service in services}
         marks = itertools.count()
         self.stamp = lambda: f"mark-{next(marks)}"
         purpose = Purpose(PURPOSE, Retention(days=30), tuple(services))
-        self.policy = Policy({PURPOSE: purpose}, cap=cap, lease=lease * 1_000_000, first_run=cap)
+        self.policy = policy or Policy({PURPOSE: purpose}, cap=cap, lease=lease * 1_000_000, first_run=cap)
+        self.stores = {service: MemoryStore() for service in self.policy.services}
+        self.patience, self.batch = 1.0, 500
         self.active: ActiveProducts | None = None
         self.healths: dict[str, Health] = {}
         self.sink = self._sink()
@@ -92,10 +103,11 @@ class World:
         """A new member of a role's group: `state`, `ticker`, or a service."""
         sink = self._sink()
         topic, group = self._reads(name)
-        source = MemorySource(self.broker, [topic], group)
+        source = self._source(topic, group)
         health = self.healths[name] = Health(self.clock)
         handler = self._handler(name, source, sink, group)
-        return Loop(name, source, handler, self.clock, self.metrics, health, chance=random.Random(1))
+        chance = random.Random(1)
+        return Loop(name, source, handler, self.clock, self.metrics, health, batch=self.batch, chance=chance)
 
     def run(self, *names: str) -> None:
         """Run roles, each as a new member until it has caught up; all in the order data flows without names."""
@@ -106,6 +118,9 @@ class World:
                     if loop.caught_up:
                         break
                     loop.step()
+
+    def _source(self, topic: str, group: str) -> MemorySource:
+        return MemorySource(self.broker, [topic], group)
 
     def _sink(self) -> MemorySink:
         return MemorySink(self.broker)
@@ -120,7 +135,7 @@ class World:
         }.get(name, (self.names.commands, self.names.anonymizer_group(name)))
 
     def _barrier(self) -> Barrier:
-        return Barrier(self.table, self.offsets, self.clock, self.names.events, patience=1.0)
+        return Barrier(self.table, self.offsets, self.clock, self.names.events, patience=self.patience)
 
     def _handler(self, name: str, source: MemorySource, sink: MemorySink, group: str) -> Handler:
         dead = DeadLetters(sink, self.names.dead_letters, group, self.metrics, b"secret")
@@ -160,11 +175,12 @@ class World:
         return Ticker(table=self.table, planner=planner, sweep=sweep, sink=sink, dead_letters=dead, clock=self.clock)
 
     def _anonymizer(self, service: str, sink: MemorySink, dead: DeadLetters) -> Handler:
-        items, store = self._items(sink), self.stores[service]
+        items, store, purpose = self._items(sink), self.stores[service], self.policy.purpose_of(service)
+        assert purpose is not None, "every service has one"
         trail = Trail(service, self.names.results, store.rules_digest, sink, self.clock, self.metrics)
         carrying = Carrying(
             service,
-            PURPOSE,
+            purpose.name,
             table=self.table,
             store=store,
             commits=Commits(service, items, sink, self.clock, self.metrics),
@@ -187,7 +203,7 @@ class World:
         )
         return Anonymizer(
             service,
-            PURPOSE,
+            purpose.name,
             voting=voting,
             stamp=self.stamp,
             table=self.table,

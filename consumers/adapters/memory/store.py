@@ -24,6 +24,7 @@ class MemoryStore:
         rows_of_ledger: By command id.
         findings: What pre-flight answers.
         failing: Customers whose part fails for a reason of their data.
+        locked: Customers whose rows may not be changed before a date, microseconds.
         active: Customers the guard lists; None: the rules have no guard.
         away: While it is set, every call fails as if the database could not be reached.
     """
@@ -35,6 +36,7 @@ class MemoryStore:
         self.rows_of_ledger: dict[str, LedgerRow] = {}
         self.findings: list[Finding] = []
         self.failing: set[str] = set()
+        self.locked: dict[str, int] = {}
         self.active: set[str] | None = None
         self.away = False
 
@@ -89,6 +91,8 @@ class MemoryStore:
             return Carried("LATE" if unflagged else "ALREADY_DONE", {})
         if task.customer_id in self.failing:
             return Carried("FAILED", {}, "23514")
+        if unflagged and task.customer_id in self.locked:
+            return Carried("DEFERRED", {}, deferred_until=self.locked[task.customer_id])
         rows = {TABLE: 1} if unflagged else {}
         outcome = "DONE" if unflagged else "NOTHING_FOUND"
         if unflagged:
