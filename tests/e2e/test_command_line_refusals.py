@@ -99,7 +99,7 @@ def test_settings_that_cannot_be_used_name_file_line_and_key(tmp_path: Path) -> 
     broken.write_text("kafka:\n  prefix: a.\n table: {\n", encoding="utf-8")
     wrong.write_text("kafka: {prefixx: a.}\npurposes: {care: {retention: {days: -1}, services: [crm]}}\n", "utf-8")
     refused(run("--config", str(absent), "status"), "absent.yaml", "cannot be read", "--config")
-    refused(run("--config", str(broken), "status"), "broken.yaml line 3", "not YAML")
+    refused(run("--config", str(broken), "status"), "broken.yaml", "not valid YAML at line 3")
     refused(run("--config", str(wrong), "status"), "wrong.yaml", "kafka.prefixx", "purposes.care.retention.days")
     with patch.dict(os.environ, {"LAPSE__CLAIMS_PER_DAY": "many"}):
         refused(run("--config", str(tmp_path / "wrong.yaml"), "status"), "claims_per_day (from LAPSE__CLAIMS_PER_DAY)")

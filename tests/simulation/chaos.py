@@ -25,13 +25,13 @@ class Chaos:
     def __init__(self, whole: Installation, chance: Random, weights: Mapping[str, int] | None = None) -> None:
         self._whole, self._chance = whole, chance
         self._world, self._truth = whole.world, whole.truth
-        self.services, self._disasters = ProductServices(whole, chance), Disasters(whole, chance)
+        self.services, self.disasters = ProductServices(whole, chance), Disasters(whole, chance)
         chosen = {**WEIGHTS, **(weights or {})}
         self._actions = [(name, self._action(name)) for name in chosen]
         self._weights = list(chosen.values())
 
     def _action(self, name: str) -> Callable[[], None]:
-        whose = next(each for each in (self, self.services, self._disasters) if hasattr(each, name))
+        whose = next(each for each in (self, self.services, self.disasters) if hasattr(each, name))
         found: Callable[[], None] = getattr(whose, name)
         return found
 

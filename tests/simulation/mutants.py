@@ -5,7 +5,7 @@ A mutant is a patch over an installation; nothing of it is in the product.
 """
 
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
@@ -24,7 +24,6 @@ from consumers.operations.dlq import Redrive
 from consumers.ports import Partition, Record, Row, Write
 from consumers.runtime.barrier import Barrier
 from consumers.state import consumer, reading
-from consumers.state.batch import BatchWriter
 from consumers.state.consumer import StateConsumer
 from consumers.state.positions import Positions
 from consumers.ticker import consumer as ticking
@@ -113,16 +112,6 @@ def _offset_before_the_write(_: Installation) -> Any:
         return take_over(self, committed) | {number: offset for number, offset in committed.items() if offset}
 
     return _both(patch.object(StateConsumer, "handle", offset_first), patch.object(Positions, "take_over", believe))
-
-
-def _published_from_the_cache(_: Installation) -> Any:
-    def confirm(self: Any, unchanged: Collection[Any]) -> dict[str, Any]:
-        for before in unchanged:
-            if before.row is not None:
-                self._items.publish(before)
-        return {}
-
-    return patch.object(BatchWriter, "_confirm", confirm)
 
 
 def _unconditional(*roles: str) -> Patch:
@@ -435,25 +424,30 @@ def _reset_to_the_end(_: Installation) -> Any:
 
 
 BUSY: Final = {"unreadable": 6, "redrive": 5, "kill": 10}
-AWAY: Final = {"return": 16, "tick": 24}
+SLOW: Final = {"put_table_back": 20, "back_up": 16, "postpone": 30, "kill": 20, "start": 5, "tick": 24}
+PAUSED: Final = {"come_back": 40, "tick": 24, "forget": 24, "waken": 12}
+AWAY: Final = {"come_back": 16, "tick": 24}
 MUTANTS: Final = (
     Mutant("barrier: skipped", _barrier_skipped),
     Mutant("barrier: by the position read", _barrier_by_position_read, {"postpone": 24, "schedule": 20, "time": 10}),
-    Mutant("barrier: by the group's offset", _barrier_by_group_offset, {"put_back": 12, "backup": 8}),
+    Mutant(
+        "barrier: by the group's offset",
+        _barrier_by_group_offset,
+        {"put_table_back": 20, "back_up": 16, "postpone": 24},
+    ),
     Mutant("barrier: row before the items", _row_before_the_items, {"kill": 16}),
     Mutant("state: offset before the write", _offset_before_the_write, {"kill": 16}),
-    Mutant("state: published from the cache", _published_from_the_cache, {"restore_table": 8, "duplicate": 12}),
     Mutant("state: unconditional", _unconditional("state")),
     Mutant("commit: due date not checked", _due_not_checked, {"policy": 14, "tick": 24}),
-    Mutant("commit: unconditional", _unconditional("crm", "loans", "ledger")),
+    Mutant("commit: unconditional", _unconditional("crm", "cards", "loans", "ledger"), {"postpone": 40, "tick": 30}),
     Mutant("commit: votes not checked", _votes_not_checked, {"forge": 16, "tick": 24}),
     Mutant("commit: vote survives its attempt", _vote_survives, {"weather": 10, "tick": 24, "activity": 10}),
     Mutant("commit: id not made anew", _id_kept, AWAY),
-    Mutant("replay: ledger ignored", _ledger_ignored, {**AWAY, "reset": 10}),
-    Mutant("replay: not written", _replay_not_written, {**AWAY, "restore_database": 10, "backup": 8}),
-    Mutant("replay: newer activity ignored", _newer_activity_ignored, {**AWAY, "restore_database": 10, "backup": 8}),
+    Mutant("replay: ledger ignored", _ledger_ignored, {**AWAY, "come_back": 30, "kill": 24, "reset": 10}),
+    Mutant("replay: not written", _replay_not_written, {**PAUSED, "restore_database": 24, "back_up": 16}),
+    Mutant("replay: newer activity ignored", _newer_activity_ignored, {**AWAY, "restore_database": 10, "back_up": 8}),
     Mutant("completion: one service is enough", _one_is_enough),
-    Mutant("completion: dry run counts", _dry_run_counts, {"take_out": 14, "tick": 24}),
+    Mutant("completion: dry run counts", _dry_run_counts, {"take_out": 30, "tick": 30}),
     Mutant("completion: SUPERSEDED counts", _superseded_counts, {"hold": 10, "stop": 8, "tick": 24}),
     Mutant("completion: a result is believed", _result_believed, {"forge": 40, "tick": 40, "time": 24}),
     Mutant("life: lease never over", _lease_never_over),
@@ -470,5 +464,5 @@ MUTANTS: Final = (
     Mutant("ticks: no budget", _no_budget),
     Mutant("ticks: plan not read", _plan_not_read, {"kill": 16, "tick": 30}),
     Mutant("ticks: as_of believed", _as_of_believed, {"tick_of_tomorrow": 20}),
-    Mutant("resets: to the end", _reset_to_the_end, {"restore_database": 12, "backup": 10, "tick": 24}),
+    Mutant("resets: to the end", _reset_to_the_end, {"restore_database": 12, "back_up": 10, "tick": 24}),
 )

@@ -5,7 +5,6 @@ from datetime import datetime
 from consumers.domain.item import Item
 from consumers.operations.modes import resume_everything
 from tests.simulation.chaos import Chaos
-from tests.simulation.disasters import Disasters
 from tests.simulation.installation import CUSTOMERS, POLICY, Installation
 from tests.simulation.repairs import apply, approve_the_halted, discard_the_hopeless, redrive
 from tests.simulation.truth import DAY, ViolationError, time_of
@@ -27,7 +26,7 @@ def settle(whole: Installation, chaos: Chaos) -> int:
         whole.clock.wait((4 * DAY if number == 3 else POLICY.lease + HOUR // 6) / 1_000_000)
         if number == 2:
             whole.person("redrive", redrive)
-            _replay_restored(whole)
+            chaos.disasters.replay_restored()
     raise ViolationError(8, "; ".join(_unfinished(whole)))
 
 
@@ -50,12 +49,6 @@ def _repair(whole: Installation, chaos: Chaos) -> None:
     _rest(whole)
     whole.person("discard", discard_the_hopeless)
     _rest(whole)
-
-
-def _replay_restored(whole: Installation) -> None:
-    """What a hold or a guard kept from being erased again is replayed once more when nothing is in the way."""
-    for service in sorted(whole.truth.services_restored):
-        Disasters(whole, whole.chance).set_back(service)
 
 
 def _rest(whole: Installation) -> None:
@@ -104,7 +97,8 @@ def _partial(whole: Installation, item: Item, name: str) -> list[str]:
     for service in last.services:
         row = whole.world.stores[service].rows.get(item.customer_id)
         committed = whole.truth.committed[item.customer_id, name, last.id]
+        held = bool(item.holds) and service in item.of(name).deferred
         restored = service in whole.truth.services_restored and bool(whole.truth.since(item, name))
-        if row and not row.anonymized and whole.truth.created[row.value] <= committed and not restored:
+        if row and not row.anonymized and whole.truth.created[row.value] <= committed and not (restored or held):
             left.append(service)
     return left
