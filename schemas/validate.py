@@ -91,6 +91,12 @@ def check_event_id(event_id: str) -> None:
         raise InvalidRecordError("invalid_event_id")
 
 
+def check_uuid(text: str) -> None:
+    """Raise `wrong_type`: no UUID as text."""
+    if not UUID_TEXT.fullmatch(text):
+        raise InvalidRecordError("wrong_type")
+
+
 def check_time(micros: int) -> None:
     """Raise `invalid_time`."""
     if type(micros) is not int or not EARLIEST <= micros <= LATEST:

@@ -7,7 +7,7 @@ from consumers.ports import Record
 from consumers.runtime.records import trace_of
 from schemas.codec import decode
 from schemas.library import CHECK, COMMANDS
-from schemas.validate import UUID_TEXT, check_customer_id
+from schemas.validate import check_customer_id, check_uuid
 
 
 class Order(NamedTuple):
@@ -30,8 +30,7 @@ def read_command(record: Record, service: str, purpose: str) -> Order | None:
         raise InvalidRecordError("key_mismatch")
     # what cannot name a row or be asked of a ledger would fail before it can be given up
     check_customer_id(fields["customer_id"], personal_data=None)
-    if not UUID_TEXT.fullmatch(fields["command_id"]):
-        raise InvalidRecordError("wrong_type")
+    check_uuid(fields["command_id"])
     if fields["purpose"] != purpose or fields.get("only_service") not in {None, service}:
         return None
     return Order(

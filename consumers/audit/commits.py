@@ -11,9 +11,8 @@ from consumers.domain.due import NEVER, due_date
 from consumers.domain.item import Item
 from consumers.domain.policy import Purpose
 from consumers.domain.registers import Product, merge_products, spend
-
-HOUR = 3600 * 1_000_000
-DAY = 24 * HOUR
+from consumers.domain.resetting import HOUR
+from consumers.domain.ticks import DAY
 
 
 class Cut(NamedTuple):

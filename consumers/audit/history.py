@@ -13,10 +13,9 @@ from consumers.audit.reading import Carried, Logs, Reading
 from consumers.audit.sources import History, Ledger, Log
 from consumers.domain.errors import LapseError, PermanentError
 from consumers.domain.retention import moment
+from consumers.domain.ticks import DAY
 from consumers.domain.work import Proof
 from consumers.operations.batches import batches
-
-DAY = 24 * 3600 * 1_000_000
 
 
 class Audited(NamedTuple):

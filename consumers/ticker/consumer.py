@@ -14,7 +14,7 @@ from consumers.runtime.unknown_schemas import UnknownSchemas
 from consumers.ticker.planning import Planner, Tick
 from consumers.ticker.sweep import Sweep
 from schemas.codec import decode
-from schemas.validate import UUID_TEXT, check_time
+from schemas.validate import check_time, check_uuid
 
 TICK = "TickRequested"
 log = structlog.get_logger()
@@ -96,8 +96,7 @@ def read_tick(record: Record, now: int) -> Tick:
     """Understand a TickRequested. InvalidRecordError: it is none, or asks for a time to come or for none there is."""
     fields = decode(record.value, {TICK}).fields
     check_time(fields["as_of"])
-    if not UUID_TEXT.fullmatch(fields["tick_id"]):
-        raise InvalidRecordError("wrong_type")
+    check_uuid(fields["tick_id"])
     if fields["as_of"] > now and not fields["dry_run"]:
         raise InvalidRecordError("as_of_in_the_future")
     return Tick(fields["tick_id"], fields["as_of"], fields["requested_by"], dry_run=fields["dry_run"])

@@ -4,7 +4,7 @@ Whoever reads an item from the index acts on it or writes back its recomputed ke
 budget or a halt leaves it where it is.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -12,7 +12,7 @@ import structlog
 from consumers.command_record import send_command
 from consumers.domain.commands import Decided, Sent, claim, claimable, put_off, resume_deferred, serve_leases
 from consumers.domain.index import SHARDS, Prefix, index_keys
-from consumers.domain.item import owing
+from consumers.domain.item import Item, owing
 from consumers.domain.policy import Policy
 from consumers.items import Change, Items, Stored
 from consumers.ports import ActiveProducts, Clock, FaultPoints, IndexEntry, Metrics, RecordSink, Table, TopicOffsets
@@ -138,9 +138,7 @@ class Sweep:
         self._faults.reach("ticker.after_claim")
         written = [stored for stored, done in results if done]
         for stored in written:
-            self._items.publish(stored)
-            for sent in decided[stored.item.customer_id].sent:
-                send_command(self._sink, self._topics.commands, stored.item, sent)
+            self._tell(stored, decided[stored.item.customer_id].sent)
         self._sink.flush()
         self._unsent = {}
         self._metrics.count(WRITES, len(written), role="ticker")
@@ -151,13 +149,16 @@ class Sweep:
         if not self._unsent:
             return
         for customer, stored in self._items.read(self._unsent).items():
-            for sent in self._unsent[customer]:
-                command = stored.item.of(sent.purpose).command
-                if command and (command.id, command.attempt) == (sent.command.id, sent.command.attempt):
-                    self._items.publish(stored)
-                    send_command(self._sink, self._topics.commands, stored.item, sent)
+            if stands := [sent for sent in self._unsent[customer] if _stands(stored.item, sent)]:
+                self._tell(stored, stands)
         self._sink.flush()
         self._unsent = {}
+
+    def _tell(self, stored: Stored, sent: Iterable[Sent]) -> None:
+        """Publish an item as written, then its commands. Safe after the sink's flush."""
+        self._items.publish(stored)
+        for each in sent:
+            send_command(self._sink, self._topics.commands, stored.item, each)
 
     def _forgotten(self, stored: Stored, control: Control, now: int) -> bool:
         keys = index_keys(stored.item, control.policy)
@@ -181,6 +182,11 @@ def _claimed(served: Decided, granted: bool, control: Control, as_of: int, now: 
         return served
     claimed = claim(served.item, control.policy, control.modes, as_of, now, voters=control.voters)
     return Decided(claimed.item, served.sent + claimed.sent)
+
+
+def _stands(item: Item, sent: Sent) -> bool:
+    command = item.of(sent.purpose).command
+    return command is not None and (command.id, command.attempt) == (sent.command.id, sent.command.attempt)
 
 
 def _misplaced(stored: Stored, policy: Policy) -> bool:

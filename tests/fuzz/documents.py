@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -33,23 +33,19 @@ def _indent(chance: random.Random, lines: list[str]) -> None:
     )
 
 
-def _other_value(chance: random.Random, lines: list[str]) -> None:
+def _other_part(separator: str, chance: random.Random, lines: list[str]) -> None:
     at = chance.randrange(len(lines))
-    parts = lines[at].split(": ")
+    parts = lines[at].split(separator)
     parts[chance.randrange(len(parts))] = chance.choice(WORDS)
-    lines[at] = ": ".join(parts)
+    lines[at] = separator.join(parts)
+
+
+_other_value, _other_word = partial(_other_part, ": "), partial(_other_part, " ")
 
 
 def _abyss(chance: random.Random, lines: list[str]) -> None:
     at = chance.randrange(len(lines))
     lines[at] = lines[at].partition(":")[0] + ": " + chance.choice(ABYSSES)
-
-
-def _other_word(chance: random.Random, lines: list[str]) -> None:
-    at = chance.randrange(len(lines))
-    words = lines[at].split(" ")
-    words[chance.randrange(len(words))] = chance.choice(WORDS)
-    lines[at] = " ".join(words)
 
 
 def _more(chance: random.Random, lines: list[str]) -> None:

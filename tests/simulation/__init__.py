@@ -7,6 +7,7 @@
 | `installation` | an installation whose roles come and go |
 | `product_services`, `chaos`, `disasters` | what happens to it: events, ticks, persons, faults, drawn from the seed |
 | `repairs` | what an operator does about it, each a command line |
+| `known` | what the test knows by itself: acknowledged, committed, due |
 | `truth`, `transitions` | what really happened at table, logs and databases, and what is promised of it |
 | `coverage` | which writes of the protocol a run has reached |
 | `settling` | faults stop; every due customer has to end done, or held for a named reason |

@@ -11,6 +11,10 @@ from typing import NamedTuple
 
 import structlog
 
+from tests.simulation.coverage import EXPECTED, missing
+from tests.simulation.histories import run
+from tests.simulation.mutants import MUTANTS
+
 CRITICAL = 50
 PART = 50
 
@@ -81,8 +85,6 @@ def _parts(options: argparse.Namespace) -> Iterator[Part]:
 
 
 def _part(first: int, end: int) -> Part:
-    from tests.simulation.histories import run  # noqa: PLC0415 - after the seed of hashes is set
-
     violations, seen, steps = [], Counter[str](), 0
     for seed in range(first, end):
         history = run(seed)
@@ -93,8 +95,6 @@ def _part(first: int, end: int) -> Part:
 
 
 def _report(seen: Counter[str]) -> None:
-    from tests.simulation.coverage import EXPECTED, missing  # noqa: PLC0415 - after the seed of hashes is set
-
     for what in sorted(seen.keys() - {"event"}):
         if not what.startswith("chaos"):
             print(f"{seen[what]:9} {what}")
@@ -106,8 +106,6 @@ def _report(seen: Counter[str]) -> None:
 
 
 def _mutants(options: argparse.Namespace) -> int:
-    from tests.simulation.mutants import MUTANTS  # noqa: PLC0415 - after the seed of hashes is set
-
     names = options.only or [mutant.name for mutant in MUTANTS]
     seeds = range(options.seed, options.seed + options.histories)
     with ProcessPoolExecutor(options.jobs, initializer=_quiet) as pool:
@@ -120,9 +118,6 @@ def _mutants(options: argparse.Namespace) -> int:
 
 
 def _caught(name: str, seeds: range) -> str:
-    from tests.simulation.histories import run  # noqa: PLC0415 - after the seed of hashes is set
-    from tests.simulation.mutants import MUTANTS  # noqa: PLC0415
-
     mutant = next(each for each in MUTANTS if each.name == name)
     for seed in seeds:
         clean = run(seed, mutant.weights)
@@ -138,9 +133,6 @@ def _caught(name: str, seeds: range) -> str:
 
 
 def _story(seed: int, name: str | None) -> int:
-    from tests.simulation.histories import run  # noqa: PLC0415 - after the seed of hashes is set
-    from tests.simulation.mutants import MUTANTS  # noqa: PLC0415
-
     mutant = next((each for each in MUTANTS if each.name == name), None)
     history = run(seed, mutant.weights if mutant else None, mutant)
     print(*history.story, sep="\n")

@@ -13,9 +13,9 @@ from consumers.item_record import from_bytes
 from consumers.operations import offsets
 from consumers.operations.policies import apply_policy
 from consumers.ports import Row
-from tests.simulation.installation import MEMBERS, POLICY, Installation, Seen
+from tests.simulation.installation import BATCH, MEMBERS, POLICY, Installation, Seen
+from tests.support.rebuilding import rebuild
 
-BATCH = 3
 ROLES = {*MEMBERS, "person"} - {"state"}
 EMPTY = {"ticker: HISTORY", "ticker: plan new -> GOING", "ticker: plan GOING -> ENDED", "ticker: plan new -> DRY_RUN"}
 """What a tick writes that claims nobody."""
@@ -134,7 +134,7 @@ class Disasters:
         self._whole.truth.put_back()
         published = [from_bytes(record.value) for record in self._world.records("state") if record.value]
         self._whole.truth.rebuilt(published)
-        self.insist(lambda seen: seen.rebuild().run(execute=True))
+        self.insist(lambda seen: rebuild(seen).run(execute=True))
         self._whole.down.clear()
 
     def _lose_table(self) -> None:
@@ -148,7 +148,7 @@ class Disasters:
         for tries in range(50):
             if tries == 3:
                 self._whole.faults.rate = 0.0
-            person = self._whole.person("repair", lambda seen: (body(seen), None)[1])
+            person = self._whole.person("repair", body)
             interrupted = self._chance.randrange(60) if tries < 2 else None
             steps = 0
             while person.alive and steps != interrupted:

@@ -148,7 +148,7 @@ class GatedSink:
         batch = self._waiting[:at_most]
         self._waiting = self._waiting[len(batch) :]
         for topic, key, value, headers in batch:
-            self._truth.appended(self._process, self._broker.append(topic, key, value, headers))
+            self._truth.appended(self._broker.append(topic, key, value, headers))
 
 
 class GatedSource(MemorySource):

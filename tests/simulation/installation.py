@@ -3,14 +3,10 @@
 from collections.abc import Callable
 from random import Random
 
-from consumers.adapters.memory.offsets import MemoryGroups
-from consumers.adapters.memory.reader import MemoryReader
 from consumers.adapters.memory.source import MemorySource
 from consumers.adapters.memory.store import MemoryRow
 from consumers.domain.policy import Policy, Purpose
 from consumers.domain.retention import Retention
-from consumers.operations.dlq import Redrive
-from consumers.operations.rebuilding import Rebuild
 from tests.simulation.gated import Faults, GatedClock, GatedOffsets, GatedSink, GatedSource, GatedStore, GatedTable
 from tests.simulation.processes import Process, Scheduler
 from tests.simulation.truth import SKEW, VOTERS, Truth
@@ -37,6 +33,7 @@ LONGER = POLICY._replace(
 )
 MEMBERS = {"state": 2, "ticker": 2, "crm": 1, "cards": 1, "loans": 2, "ledger": 1}
 CUSTOMERS = ("anna", "bert", "cleo")
+BATCH = 3
 
 
 class Seen(World):
@@ -44,9 +41,6 @@ class Seen(World):
 
     def __init__(self, whole: "Installation", process: Process) -> None:
         self.__dict__ |= vars(whole.world) | {
-            "process": process,
-            "broker_faults": whole.faults,
-            "truth": whole.truth,
             "clock": GatedClock(whole.world.clock, process),
             "table": GatedTable(whole.world.table, process, whole.faults, whole.truth),
             "offsets": GatedOffsets(whole.world.broker, process, whole.faults),
@@ -56,7 +50,7 @@ class Seen(World):
             },
         }
         self.process, self.truth, self.faults = process, whole.truth, whole.faults
-        self.patience, self.batch = 0.2, 3
+        self.patience, self.batch = 0.2, BATCH
         self.__dict__["sink"] = sink = self._sink()
         self.items = self._items(sink)  # type: ignore[arg-type]
         self.source: MemorySource | None = None
@@ -67,24 +61,6 @@ class Seen(World):
 
     def _sink(self) -> GatedSink:  # type: ignore[override]  # it buffers, as a real one
         return GatedSink(self.broker, self.process, self.faults, self.truth)
-
-    def rebuild(self) -> Rebuild:
-        """`lapse state rebuild`."""
-        return Rebuild(
-            table=self.table,
-            items=self.items,
-            sink=self.sink,
-            reader=MemoryReader(self.broker),
-            offsets=self.offsets,
-            groups=MemoryGroups(self.broker),
-            names=self.names,
-            clock=self.clock,
-            stamp=self.stamp,
-        )
-
-    def redrive(self) -> Redrive:
-        """`lapse dlq redrive`."""
-        return Redrive(MemoryReader(self.broker), self.sink, self.names.dead_letters, self.clock)
 
 
 class Installation:
@@ -172,7 +148,7 @@ class Installation:
             if process.name.partition("/")[0] in roles and not asleep:
                 self.kill(process)
 
-    def person(self, doing: str, body: Callable[[Seen], None]) -> Process:
+    def person(self, doing: str, body: Callable[[Seen], object]) -> Process:
         """A person at the command line, in a process of his own."""
 
         def run(process: Process) -> None:

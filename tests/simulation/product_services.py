@@ -91,7 +91,7 @@ class ProductServices:
 
     def _append(self, key: bytes | None, value: bytes | None) -> None:
         if not self._world.broker.away:
-            self._truth.appended(None, self._world.broker.append(self._world.names.events, key, value))
+            self._truth.appended(self._world.broker.append(self._world.names.events, key, value))
 
     def unreadable(self) -> None:
         """A record nobody can handle: garbage, of tomorrow, for two customers, for nobody."""

@@ -19,7 +19,8 @@ from tests.simulation.installation import CUSTOMERS, POLICY, Installation, Seen
 def redrive(seen: Seen) -> None:
     """`lapse dlq redrive --parked --execute`."""
     letters = dlq.letters(MemoryReader(seen.broker), seen.names.dead_letters)
-    seen.redrive().run(dlq.redrivable(letters, parked=True), "ann")
+    again = dlq.Redrive(MemoryReader(seen.broker), seen.sink, seen.names.dead_letters, seen.clock)
+    again.run(dlq.redrivable(letters, parked=True), "ann")
 
 
 def discard_the_hopeless(seen: Seen) -> None:

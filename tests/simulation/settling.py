@@ -6,23 +6,24 @@ from consumers.domain.item import Item
 from consumers.operations.modes import resume_everything
 from tests.simulation.chaos import Chaos
 from tests.simulation.installation import CUSTOMERS, POLICY, Installation
+from tests.simulation.known import time_of
 from tests.simulation.repairs import apply, approve_the_halted, discard_the_hopeless, redrive
-from tests.simulation.truth import DAY, ViolationError, time_of
+from tests.simulation.truth import DAY, ViolationError
 from tests.support.build import HOUR
 
 ROUNDS = 30
 PATIENCE = 20_000
 
 
-def settle(whole: Installation, chaos: Chaos) -> int:
-    """Let everything come to its end. How many rounds it took."""
+def settle(whole: Installation, chaos: Chaos) -> None:
+    """Let everything come to its end."""
     _repair(whole, chaos)
     for number in range(ROUNDS):
         chaos.tick()
         approve_the_halted(whole)
         _rest(whole)
         if number >= 2 and not _unfinished(whole):
-            return number
+            return
         whole.clock.wait((4 * DAY if number == 3 else POLICY.lease + HOUR // 6) / 1_000_000)
         if number == 2:
             whole.person("redrive", redrive)

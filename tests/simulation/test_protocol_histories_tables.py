@@ -1,131 +1,26 @@
-# long because each history is one test
-"""Histories in which something comes back: a table or a database as it was, a command, a dead letter.
-
-The numbers are the protocol's. All others are in `test_protocol_histories`.
-"""
-
-from collections.abc import Callable, Iterator
-from unittest.mock import patch
+"""Histories in which something comes back: tables restored, lost and rebuilt. The numbers are the protocol's."""
 
 import pytest
 
-from consumers.adapters.memory.offsets import MemoryGroups
 from consumers.adapters.memory.reader import MemoryReader
-from consumers.adapters.memory.store import MemoryRow
-from consumers.domain.errors import InvalidRecordError
-from consumers.domain.item import AWAITED, outstanding
-from consumers.operations import dlq, offsets
-from consumers.operations.discarding import discard_halting, discard_held, halting
-from consumers.operations.dlq import Redrive
+from consumers.domain.item import AWAITED
 from consumers.operations.installing import NotFirstError, write_first_positions
-from consumers.operations.policies import apply_policy
-from consumers.operations.results import result_of
 from consumers.operations.statelog import StateLog
 from consumers.operations.tending import audit
-from consumers.ports import Partition
 from consumers.runtime.barrier import NoPositionError
 from consumers.runtime.murmur2 import partition_of
-from consumers.state import reading
-from tests.simulation.test_protocol_histories import (
+from tests.simulation.restoring import compact, empty_table, folded, in_table, lose_table, newest
+from tests.simulation.zombies import (
     Zombie,
     anonymized,
     command,
     last,
-    now_due,
     run_loop,
     tick,
     voting_world,
 )
 from tests.support.rebuilding import rebuild
-from tests.support.world import PARTITIONS, World, closed, due_world, partitions, postponed
-
-NEW = MemoryRow("new")
-GARBAGE = b"garbage"
-
-
-def empty_table(world: World) -> None:
-    """The table is lost; another, with nothing but policy and modes, is in its place."""
-    world.table.restore({})
-    apply_policy(world.table, world.policy, world.stamp)
-    for service in world.stores:
-        world.mode(service, "live")
-
-
-def lose_table(world: World, *, published: bool = True) -> None:
-    """The table is lost, without `published` lapse.state too, and rebuilt."""
-    empty_table(world)
-    for at in () if published else partitions(world, "state"):
-        world.broker.delete_before(at.topic, at.partition, world.broker.log(at).end)
-    rebuild(world).run(execute=True)
-
-
-def folded(world: World) -> bool:
-    return world.offsets.lag(world.names.state_group, world.names.events) == 0
-
-
-def in_table(world: World) -> bytes:
-    row = world.items.read(["a"])["a"].row
-    assert row is not None
-    return row.body
-
-
-def newest(world: World) -> bytes | None:
-    return world.records("state")[-1].value
-
-
-def compact(world: World) -> None:
-    """Of the one customer's records of lapse.state only the newest is left."""
-    at = Partition(world.names.state, partition_of(b"a", PARTITIONS))
-    world.broker.delete_before(at.topic, at.partition, world.broker.log(at).end - 1)
-
-
-def back_up(world: World, service: str) -> Callable[[], None]:
-    """Copy a database now; what is given puts it back."""
-    store = world.stores[service]
-    rows, ledger = dict(store.rows), dict(store.rows_of_ledger)
-
-    def restore() -> None:
-        store.rows, store.rows_of_ledger = dict(rows), dict(ledger)
-
-    return restore
-
-
-def set_back(world: World, service: str, target: offsets.Target | None = None) -> None:
-    """Set a group back: to the beginning, or where the target says."""
-    group = offsets.named_group(world.names, f"anonymizer.{service}")
-    logs = offsets.logs_of(world.offsets, group)
-    chosen = target or (lambda logs: {number: log.first for number, log in logs.items()})
-    offsets.reset(MemoryGroups(world.broker), group, logs, offsets.planned(logs, chosen, None), execute=True)
-
-
-def send_garbage(world: World, key: bytes | None) -> None:
-    world.sink.send(world.names.events, key, GARBAGE)
-    world.run("state")
-
-
-def discard(world: World) -> None:
-    """A person does without the record that holds the customer."""
-    [position] = world.item("a").holds
-    discard_held(world.items, "a", position, "ann", "garbage", world.policy, world.clock)
-
-
-def carried_out(world: World) -> dict[int, int]:
-    """The highest command offset in crm's ledger by partition."""
-    told = [found for record in world.records("results") if (found := result_of(record))]
-    there = [each for each in told if each["command_id"] in world.stores["crm"].rows_of_ledger]
-    return {each["command_partition"]: each["command_offset"] for each in there}
-
-
-def by_ledger(reached: dict[int, int]) -> offsets.Target:
-    return offsets.to_backup(reached, 1, lambda _: (), None)
-
-
-def by_trail(world: World, taken_at: int) -> offsets.Target:
-    def finished(since: int) -> Iterator[tuple[int, int, int]]:
-        return offsets.finished_since(MemoryReader(world.broker), world.offsets, world.names.results, "crm", since)
-
-    return offsets.to_backup(None, 1, finished, taken_at)
-
+from tests.support.world import PARTITIONS, World, closed, due_world, postponed
 
 # ---- tables ----------------------------------------------------------------------------------------------------------
 
@@ -251,125 +146,4 @@ def test_history_29_a_vote_from_before_a_rebuild_meets_no_attempt_of_its_own() -
     assert (again.id, again.phase, again.votes) == (first.id, "ASKED", {"crm": AWAITED})
     assert again.attempt > first.attempt
     world.run("loans", "crm")
-    assert anonymized(world) == set()
-
-
-# ---- databases -------------------------------------------------------------------------------------------------------
-
-
-def test_history_04_who_comes_back_during_a_replay_keeps_his_new_rows() -> None:
-    world = due_world("a")
-    restore = back_up(world, "crm")
-    tick(world, "crm", "loans")
-    restore()
-    set_back(world, "crm")
-    worker = Zombie(world, "crm", "write STATE", "anonymize")  # nothing counts since, it found
-    world.publish(postponed("a", days_ago=0))
-    world.stores["crm"].rows["a"] = NEW
-    world.run("state")
-    worker.to()
-    assert world.stores["crm"].rows["a"] == NEW
-    assert world.outcomes("crm") == ["DONE", "SUPERSEDED"]
-
-
-@pytest.mark.parametrize("ledger", [True, False])
-def test_history_12_a_group_set_back_to_a_backup_skips_no_command(*, ledger: bool) -> None:
-    world = due_world("a")
-    tick(world, "crm", "loans")
-    world.days(1)
-    world.people("d")
-    now_due(world, "b")
-    tick(world)
-    restore, taken_at, reached = back_up(world, "crm"), world.clock.now(), carried_out(world)
-    world.run("crm")
-    now_due(world, "d")  # in the other partition, where crm has answered nothing since
-    tick(world)
-    restore()
-    set_back(world, "crm", by_ledger(reached) if ledger else by_trail(world, taken_at))
-    world.run("crm", "loans")
-    assert anonymized(world) == {"a", "b", "d"}
-
-
-def test_history_17_two_databases_restored_at_once_are_both_erased_again() -> None:
-    world = due_world("a")
-    restores = {service: back_up(world, service) for service in world.stores}
-    tick(world, "crm", "loans")
-    for service, restore in restores.items():
-        restore()
-        set_back(world, service)
-    worker = Zombie(world, "crm", "anonymize")
-    assert outstanding(command(world)) == ("crm",)
-    world.run("loans")
-    worker.to()
-    assert anonymized(world) == {"a"}
-    assert last(world).outcomes == {"crm": "DONE", "loans": "DONE"}
-
-
-def test_history_21_a_command_is_not_replayed_against_a_hold_or_a_halt() -> None:
-    world = due_world("a")
-    restore = back_up(world, "crm")
-    tick(world, "crm", "loans")
-    send_garbage(world, b"a")
-    restore()
-    set_back(world, "crm")
-    world.run("crm")
-    discard(world)
-    send_garbage(world, None)
-    restore()
-    set_back(world, "crm")
-    world.run("crm")
-    assert world.outcomes("crm") == ["DONE", "SUPERSEDED", "SUPERSEDED"]
-    assert world.anonymized("crm") == set()
-    discard_halting(world.table, halting(world.table)[0], world.stamp)
-    restore()
-    set_back(world, "crm")
-    world.run("crm")
-    assert anonymized(world) == {"a"}
-
-
-def test_history_22_what_the_ledger_has_is_never_done_again() -> None:
-    world = due_world("a")
-    tick(world)
-    worker = Zombie(world, "crm", "anonymize")
-    worker.to("write STATE")  # its outcome, which is never written
-    world.publish(postponed("a", days_ago=0))
-    world.stores["crm"].rows["a"] = NEW
-    world.run("state", "crm", "loans")
-    assert world.stores["crm"].rows["a"] == NEW
-    assert world.outcomes("crm") == ["LATE"]
-    assert last(world).outcomes == {"crm": "ALREADY_DONE", "loans": "DONE"}
-
-
-# ---- dead letters ----------------------------------------------------------------------------------------------------
-
-
-def test_history_09_a_hold_stands_before_its_dead_letter_and_never_after_its_discard() -> None:
-    world = due_world("a")
-    world.sink.send(world.names.events, b"a", GARBAGE)
-    paused = Zombie(world, "state", "write STATE")
-    other = Zombie(world, "state", "append dead-letters")
-    assert len(world.item("a").holds) == 1
-    other.to()
-    discard(world)
-    paused.to()
-    tick(world, "crm", "loans")
-    assert world.item("a").holds == {}
-    assert anonymized(world) == {"a"}
-
-
-def test_history_10_a_redrive_that_dies_lifts_nothing() -> None:
-    world = due_world("a")
-    world.publish(postponed("a"))
-    with patch.object(reading, "check_event", side_effect=InvalidRecordError("invalid")):
-        world.run("state")
-    letters = dlq.letters(MemoryReader(world.broker), world.names.dead_letters)
-    redrive = Redrive(MemoryReader(world.broker), world.sink, world.names.dead_letters, world.clock)
-    with patch.object(world.broker, "append", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
-        redrive.run(letters, "ann")
-    tick(world, "crm", "loans")
-    assert len(world.item("a").holds) == 1
-    redrive.run(letters, "ann")
-    world.run("state")
-    tick(world, "crm", "loans")
-    assert (len(world.item("a").holds), set(world.item("a").products)) == (0, {"loan/1", "activity"})
     assert anonymized(world) == set()

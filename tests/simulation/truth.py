@@ -1,4 +1,3 @@
-# long because one eye has to see all: what one promise needs to know, another has noted down
 """What really happened, seen from outside the roles, and the promises checked at every write.
 
 It reads what the product writes, but decides by `tests.support.oracle` and by what it saw itself: which events were
@@ -8,8 +7,7 @@ asked.
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
 
 from consumers.adapters.memory.clock import MemoryClock
 from consumers.adapters.memory.store import MemoryRow
@@ -18,17 +16,16 @@ from consumers.domain import rows
 from consumers.domain.item import Command, Item
 from consumers.domain.names import Names
 from consumers.domain.policy import Policy
-from consumers.domain.registers import Event
 from consumers.domain.work import Carried, Task
 from consumers.item_record import from_bytes
 from consumers.ports import Record, Row
 from consumers.runtime.records import position_of
 from consumers.state.reading import Understood, read_record
 from schemas.validate import PERSONAL_DATA
+from tests.simulation.known import Committed, Entry, Known, time_of
 from tests.simulation.processes import Process
 from tests.simulation.transitions import others, transitions
 from tests.support import oracle
-from tests.support.oracle import Commit, Step
 
 DAY = 24 * 3600 * 1_000_000
 VOTERS = frozenset({"cards", "loans"})
@@ -45,48 +42,28 @@ class ViolationError(BaseException):
         self.promise = promise
 
 
-class Entry(NamedTuple):
-    """A record on the events topic, for one customer. `event` None: it cannot be handled, and must hold."""
-
-    partition: int
-    offset: int
-    position: str
-    event: Event | None
-
-
-class Committed(NamedTuple):
-    """A commit as written. `item` is the customer's as it then stood."""
-
-    customer: str
-    purpose: str
-    command: str
-    at: int
-    item: Item
-
-
-class Truth:
+class Truth(Known):
     """Watches. Raises a ViolationError where a promise is broken.
 
     Attributes:
         seen: Transitions of the protocol, by writer, and how often.
+        committed: When each command was first committed, whatever became of the table since.
+        carried: Where the message stood that a database carried out, by service and command.
+        created: When each row came to be, by its value.
         services_restored: Databases that were put back to a backup.
         story: What happened, in order, a line each.
     """
 
     def __init__(self, clock: MemoryClock, table: MemoryTable, names: Names, policy: Policy) -> None:
-        self._clock, self._table, self._names = clock, table, names
-        self.policies: list[tuple[int, Policy]] = [(0, policy)]
+        super().__init__(clock, table, policy)
+        self._names = names
         self.seen: Counter[str] = Counter()
-        self.entries: defaultdict[str, list[Entry]] = defaultdict(list)
-        self.halting: list[Entry] = []
         self.ends: defaultdict[int, int] = defaultdict(int)
-        self.commits: list[Committed] = []
         self.committed: dict[tuple[str, str, str], int] = {}
         self.carried: dict[tuple[str, str], tuple[int, int]] = {}
         self.created: dict[str, int] = {}
         self.services_restored: set[str] = set()
         self.approved: list[tuple[int, int]] = []
-        self.table_restored = False
         self._claimed_at: dict[tuple[str, str, int], int] = {}
         self._refused: set[tuple[str, str, int]] = set()
         self._queries: defaultdict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
@@ -105,7 +82,7 @@ class Truth:
         """A role begins a step: what is acknowledged by now, its barrier must wait for."""
         self._began[process] = self._clock.now(), dict(self.ends)
 
-    def appended(self, _process: Process | None, record: Record) -> None:
+    def appended(self, record: Record) -> None:
         """A record was acknowledged."""
         if record.topic != self._names.events:
             return
@@ -175,14 +152,14 @@ class Truth:
             self.tell(f"{role}: forgotten", before.customer_id)
             return
         item = from_bytes(after.body)
-        told = len(self.story)
+        claimed = False  # one customer, whatever he is due for
         for name in sorted({*before.purposes, *item.purposes}):
             for what in transitions(before, item, name):
                 self.tell(f"{role}: {what}", f"{item.customer_id} {name} {process.name}")
                 if role != "person":  # a rebuild writes what was committed long ago
                     self._transition(process, what, before, item, name)
-        # one customer, whatever he is due for
-        if role != "person" and any(f"{role}: claim" in line for line in self.story[told:]):
+                    claimed |= what.startswith("claim")
+        if claimed:
             self._claim(item.customer_id)
         for what in others(before, item):
             self.tell(f"{role}: {what}", item.customer_id)
@@ -206,7 +183,7 @@ class Truth:
         self._claims = [*(each for each in self._claims if each[0] > since), (self._clock.now(), customer)]
         # a restored table knows who was claimed within a day, not how often
         claims = len({each for _, each in self._claims} if self.table_restored else self._claims)
-        allowed = self._policy.cap + sum(budget for at, budget in self.approved if at > since)
+        allowed = self.policy.cap + sum(budget for at, budget in self.approved if at > since)
         _promise(11, claims <= allowed, f"{claims} claims within a day, {allowed} allowed")
 
     def _commit(self, process: Process, before: Item, item: Item, name: str, command: Command) -> None:
@@ -214,12 +191,12 @@ class Truth:
         self._nothing_ignored(process, before, 2)
         _promise(2, self._is_due(process, before, name), f"{customer} committed for {name} before he is due")
         self._votes(process, item, name, command)
-        self.commits.append(Committed(customer, name, command.id, self._clock.now(), item))
+        self.commits.append(Committed(customer, name, command.id, item))
         self.committed[customer, name, command.id] = self._clock.now()
 
     def _is_due(self, process: Process, item: Item, name: str) -> bool:
         """Whether a customer is due by any policy that was in force since the process began."""
-        history, latest = self._history(item.customer_id, item), time_of(self._clock.now() + SKEW)
+        history, latest = self.history(item.customer_id, item), time_of(self._clock.now() + SKEW)
         dates = [oracle.due(history, each.purposes[name], each) for each in self._in_force(process)]
         return any(isinstance(due, datetime) and due <= latest for due in dates)
 
@@ -228,15 +205,11 @@ class Truth:
         older = [policy for at, policy in self.policies if at <= began][-1:]
         return older + [policy for at, policy in self.policies if at > began]
 
-    @property
-    def _policy(self) -> Policy:
-        return self.policies[-1][1]
-
     def _votes(self, process: Process, item: Item, name: str, command: Command) -> None:
         attempt = item.customer_id, name, command.attempt
         _promise(3, attempt not in self._refused, f"{item.customer_id} committed in an attempt that was refused")
         # it may stand still between its decision and its write, which no objection came between
-        youngest = self._began[process][0] - self._policy.lease - 2 * SKEW
+        youngest = self._began[process][0] - self.policy.lease - 2 * SKEW
         since = max(self._claimed_at.get(attempt, 0), youngest)
         for service in {*command.services} & VOTERS:
             agreed = any(at >= since and not no for at, no in self._queries[service, item.customer_id])
@@ -249,26 +222,13 @@ class Truth:
         news = self.since(item, name, self._acknowledged(process, item.customer_id))
         _promise(4, not news, f"{item.customer_id} replayed for {name} ({command.id[:8]}) in spite of newer activity")
 
-    def since(self, item: Item, name: str, entries: Iterable[Entry] | None = None) -> list[Event]:
-        """What was said about a customer that no commit of the purpose has used up."""
-        known = [each.item for each in self.commits if (each.customer, each.purpose) == (item.customer_id, name)]
-        said = [each for each in (self.entries[item.customer_id] if entries is None else entries) if each.event]
-        return [
-            each.event
-            for each in said
-            if each.event
-            and each.position not in item.discarded
-            and self._policy.lists(self._policy.purposes[name], each.event.product)
-            and not any(_contains(one, each.event) for one in known)
-        ]
-
     def _nothing_ignored(self, process: Process, item: Item, promise: int) -> None:
         """Everything acknowledged before the process began is in the item it acts on."""
         for entry in self._acknowledged(process, item.customer_id):
-            if not self._is_in(item, entry):
+            if not self.is_in(item, entry):
                 what = "an event" if entry.event else "an unreadable record"
                 raise ViolationError(promise, f"{what} of {item.customer_id} was ignored: {entry.position}")
-        halted = [each for each in self.halting if self._before(process, each) and not self._released(each)]
+        halted = [each for each in self.halting if self._before(process, each) and not self.released(each)]
         _promise(promise, not halted, f"{item.customer_id}: acted upon although a record for nobody halts")
 
     def _acknowledged(self, process: Process, customer: str) -> list[Entry]:
@@ -276,23 +236,6 @@ class Truth:
 
     def _before(self, process: Process, entry: Entry) -> bool:
         return entry.offset < self._began[process][1].get(entry.partition, 0)
-
-    def _is_in(self, item: Item, entry: Entry) -> bool:
-        if entry.position in item.discarded:
-            return True
-        if entry.event:
-            return _contains(item, entry.event)
-        return self._lifted(item, entry)
-
-    def _lifted(self, item: Item, entry: Entry) -> bool:
-        """Whether a copy of an unreadable record could be read at last, and is in the item."""
-        copies = [each for each in self.entries[item.customer_id] if each.position == entry.position and each.event]
-        return any(each.event and _contains(item, each.event) for each in copies)
-
-    def _released(self, entry: Entry) -> bool:
-        row = self._table.read([rows.ALL_HALT]).get(rows.ALL_HALT)
-        told_apart = any(each.position == entry.position for found in self.entries.values() for each in found)
-        return told_apart or (row is not None and entry.position in rows.halt(row.body).discarded)
 
     def _position(self, partition: int, before: Row | None, after: Row) -> None:
         old = rows.position(before.body).offset if before else 0
@@ -306,12 +249,12 @@ class Truth:
             if entry.partition == partition and old <= entry.offset < new:
                 row = self._table.read([rows.ALL_HALT]).get(rows.ALL_HALT)
                 named = row is not None and entry.position in rows.halt(row.body).positions
-                _promise(1, named or self._released(entry), f"POSITION passed {entry.position}, nothing halts")
+                _promise(1, named or self.released(entry), f"POSITION passed {entry.position}, nothing halts")
 
     def _contained(self, customer: str, entry: Entry) -> None:
         item = self.item(customer)
         held = entry.position in item.holds or "overflow" in item.holds
-        _promise(1, held or self._is_in(item, entry), f"POSITION passed {entry.position}, {customer} is without it")
+        _promise(1, held or self.is_in(item, entry), f"POSITION passed {entry.position}, {customer} is without it")
 
     def _complete(self, item: Item, name: str) -> None:
         last = item.of(name).last
@@ -328,56 +271,6 @@ class Truth:
         if new.state == "APPROVED" and (old is None or old.state != "APPROVED"):
             self.approved.append((self._clock.now(), new.budget))
 
-    # ---- what is known -----------------------------------------------------------------------------------------------
-
-    def item(self, customer: str) -> Item:
-        """As the table has it."""
-        row = self._table.read([rows.state_key(customer)]).get(rows.state_key(customer))
-        return from_bytes(row.body) if row else Item(customer)
-
-    def due(self, customer: str, name: str) -> oracle.Due:
-        """When a customer is due by everything acknowledged and committed."""
-        item = self.item(customer)
-        held = any(not each.event and not self._is_in(item, each) for each in self.entries[customer])
-        person = any(each.startswith("person:") for each in item.holds)
-        history = self._history(customer)
-        return oracle.due(history, self._policy.purposes[name], self._policy, held=held or person)
-
-    def put_back(self) -> None:
-        """The table is another one: what it says about the policy is in force."""
-        row = self._table.read([rows.ALL_POLICY])[rows.ALL_POLICY]
-        self.policies.append((self._clock.now(), rows.policy(row.body)))
-
-    def rebuilt(self, published: Iterable[Item]) -> None:
-        """The table was restored: a commit that neither the copy nor a published item has never was one."""
-        self.table_restored = True
-        known = set()
-        for item in [*published, *map(self.item, self.entries)]:
-            for name, state in item.purposes.items():
-                for command in (state.last, state.command):
-                    if command and command.committed_at is not None:
-                        known.add((item.customer_id, name, command.id))
-        self.commits = [each for each in self.commits if each[:3] in known]
-
-    def _history(self, customer: str, until: Item | None = None) -> list[Step]:
-        """Events and commits of a customer in the order in which they took effect; `until`: what this item knows."""
-        item = until or self.item(customer)
-        left = {each.event for each in self.entries[customer] if each.event and each.position not in item.discarded}
-        history: list[Step] = []
-        for commit in self.commits:
-            if commit.customer == customer:
-                known = [each for each in left if _contains(commit.item, each)]
-                history += [*known, Commit(commit.purpose)]
-                left -= set(known)
-        return history + [each for each in left if until is None or _contains(until, each)]
-
-
-def _contains(item: Item, event: Event) -> bool:
-    """Whether the item knows the event, or a newer one of its kind that stands for it."""
-    product = item.products.get(event.product)
-    register = product and (product.schedule if event.kind == "schedule" else product.postpone)
-    return register is not None and register[:3] >= event.register[:3]
-
 
 def _promise(number: int, kept: bool, broken: str) -> None:
     if not kept:
@@ -386,8 +279,3 @@ def _promise(number: int, kept: bool, broken: str) -> None:
 
 def _role(process: Process) -> str:
     return process.name.partition("/")[0]
-
-
-def time_of(micros: int) -> datetime:
-    """Microseconds as a time of day, UTC."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
