@@ -13,7 +13,7 @@ MARGIN = 30 * 24 * 3600 * 1_000_000
 
 
 class Late(NamedTuple):
-    """News that occurred before a commit but arrived after it: kept, and reported."""
+    """A statement that occurred before a commit but arrived after it: kept, and reported."""
 
     purpose: str
     command_id: str
@@ -33,10 +33,11 @@ def fold(item: Item, events: Sequence[Event], policy: Policy, now: int) -> Folde
     """Fold events of one customer into the item.
 
     A command not yet committed is withdrawn if the facts of its purpose changed. Folding a record, or a redriven copy
-    of it, lifts the hold in its name; nothing else does. A discarded record is skipped.
+    of it, lifts the hold in its name; nothing else does. A discarded record is skipped. What is late is told again with
+    every copy while it counts: who folded the first may have died, or lost the broker, before it was told.
     """
     products, holds = dict(item.products), dict(item.holds)
-    news: list[Event] = []
+    told: list[Event] = []
     refused: list[Event] = []
     changed = False
     for event in events:
@@ -50,20 +51,16 @@ def fold(item: Item, events: Sequence[Event], policy: Policy, now: int) -> Folde
         after = with_event(before, event)
         if after is not before:
             changed, products[event.product] = True, after
-            if _is_news(event, before):
-                news.append(event)
+        stands = after.schedule if event.kind == "schedule" else after.postpone
+        if stands and identity(stands) == identity(event.register):
+            told.append(event._replace(register=stands))
+    late = tuple(_late(item, told, policy))
     if not (changed or refused) and len(holds) == len(item.holds):
-        return Folded(item)
+        return Folded(item, late)
     folded = _withdraw(item._replace(products=products, holds=holds), item, policy)
     for event in refused:
         folded = hold(folded, event.position, TOO_MANY_PRODUCTS, now)
-    return Folded(folded, tuple(_late(item, news, policy)), tuple(refused))
-
-
-def _is_news(event: Event, before: Product | None) -> bool:
-    """Not where a copy of the statement already there only brought another trace context."""
-    stood = before and (before.schedule if event.kind == "schedule" else before.postpone)
-    return not stood or identity(stood) != identity(event.register)
+    return Folded(folded, late, tuple(refused))
 
 
 def hold(item: Item, position: str, code: str, now: int) -> Item:
@@ -118,7 +115,7 @@ def _news_for(name: str, folded: Item, before: Item, policy: Policy) -> bool:
     return purpose is None or facts(folded, purpose, policy) != facts(before, purpose, policy)
 
 
-def _late(item: Item, news: Sequence[Event], policy: Policy) -> list[Late]:
+def _late(item: Item, told: Sequence[Event], policy: Policy) -> list[Late]:
     late = []
     for name, state in item.purposes.items():
         purpose, committed = policy.purposes.get(name), _last_commit(state)
@@ -127,8 +124,10 @@ def _late(item: Item, news: Sequence[Event], policy: Policy) -> list[Late]:
         command, committed_at = committed
         late += [
             Late(name, command, state.attempt, event)
-            for event in news
-            if event.register.occurred_at <= committed_at and policy.lists(purpose, event.product)
+            for event in told
+            if event.register.occurred_at <= committed_at
+            and name not in event.register.spent
+            and policy.lists(purpose, event.product)
         ]
     return late
 

@@ -54,7 +54,7 @@ class BatchWriter:
             now = self._clock.now()
             decisions = [_decide(items[customer], tasks[customer], policy, now) for customer in items]
             again = self._carry_out([each for each in decisions if _is_news(each)], policy, written)
-            again |= self._confirm([each.change.before for each in decisions if not _is_news(each)])
+            again |= self._confirm([each for each in decisions if not _is_news(each)], written)
             _note_discarded(tasks, items, again, written)
             if not again:
                 break
@@ -83,20 +83,22 @@ class BatchWriter:
         self._metrics.count(RACES, len(lost), role="state")
         return lost
 
-    def _confirm(self, unchanged: Collection[Stored]) -> dict[str, Stored]:
-        """What brought no news may have been written but never published: read it strongly, publish what stands.
+    def _confirm(self, unchanged: Collection[Decision], written: Written) -> dict[str, Stored]:
+        """What brought no news may have been written but never told: read it strongly, publish what stands.
 
         The items that are not as the decision saw them, to decide about again.
         """
         changed = {}
-        found = self._items.read([before.item.customer_id for before in unchanged]) if unchanged else {}
-        for before in unchanged:
+        found = self._items.read([each.change.before.item.customer_id for each in unchanged]) if unchanged else {}
+        for decision in unchanged:
+            before = decision.change.before
             stands = found[before.item.customer_id]
             self._cache.put(stands)
             if stands.row != before.row:
                 changed[before.item.customer_id] = stands
             elif stands.row is not None:
                 self._items.publish(stands)
+                written.late.extend((stands.item.customer_id, late) for late in decision.late)
         return changed
 
 

@@ -89,14 +89,26 @@ def test_news_withdraws_the_command_of_a_purpose_that_is_gone() -> None:
     assert fold(known, [postpone("activity")], policy(), NOW).item.of("books").command is None
 
 
-def test_late_news_is_folded_and_reported_once() -> None:
+def test_what_is_late_is_told_with_every_copy_until_a_commit_spends_it() -> None:
     known = committed(schedule(occurred=OLD))
     command = known.of("marketing").command
     assert command
     late = postpone(occurred=OLD - 1)
+    told = (Late("marketing", command.id, command.attempt, late),)
     folded = fold(known, [late], policy(), NOW)
-    assert folded.late == (Late("marketing", command.id, command.attempt, late),)
-    assert fold(folded.item, [late], policy(), NOW).late == ()
+    assert folded.late == told
+    again = fold(folded.item, [late], policy(), NOW)
+    assert again.item is folded.item
+    assert again.late == told
+    spent = committed(schedule(occurred=OLD), late)
+    assert fold(spent, [late], policy(), NOW).late == ()
+
+
+def test_a_late_statement_that_a_newer_one_replaced_is_not_told_again() -> None:
+    known = committed(schedule(occurred=OLD))
+    older, newer = postpone(occurred=OLD - 2), postpone(occurred=OLD - 1)
+    folded = fold(known, [newer], policy(), NOW).item
+    assert fold(folded, [older], policy(), NOW).late == ()
 
 
 def test_news_from_after_the_commit_or_of_other_kinds_is_not_late() -> None:

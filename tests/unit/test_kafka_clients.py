@@ -71,6 +71,7 @@ def test_every_name_of_the_failure_table_is_one_of_librdkafka() -> None:
         ("_AUTHENTICATION", Failure.AWAY, TransientError),
         ("OFFSET_OUT_OF_RANGE", Failure.OFFSET_GONE, PermanentError),
         ("UNKNOWN_TOPIC_OR_PART", Failure.TOPIC_MISSING, PermanentError),
+        ("_FATAL", Failure.FATAL, PermanentError),  # as a consumer fenced by another of its group.instance.id says it
     ],
 )
 def test_an_error_means_what_the_table_says(name: str, failure: Failure, raised: type[LapseError]) -> None:
@@ -141,6 +142,23 @@ def test_a_producer_that_has_given_up_is_replaced() -> None:
     broken, fresh = ScriptedProducer(fatal()), ScriptedProducer()
     sink = sink_over(broken, fresh)
     sink.send("t", b"k", b"lost")
+    with pytest.raises(TransientError):
+        sink.flush()
+    sink.send("t", b"k", b"again")
+    sink.flush()
+    assert fresh.sent == [b"again"]
+
+
+def test_a_producer_that_refuses_everything_since_it_has_given_up_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken, fresh = ScriptedProducer(), ScriptedProducer()
+    sink = sink_over(broken, fresh)
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise KafkaException(KafkaError(KafkaError._FATAL))
+
+    monkeypatch.setattr(broken, "produce", refuse)
+    with pytest.raises(TransientError):
+        sink.send("t", b"k", b"lost")
     with pytest.raises(TransientError):
         sink.flush()
     sink.send("t", b"k", b"again")

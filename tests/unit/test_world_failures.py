@@ -192,3 +192,25 @@ def test_few_of_a_batch_failing_in_a_database_are_partial() -> None:
     world.run("crm", "loans")
     assert len(codes(world)) == 6
     assert all(world.item(each).of(PURPOSE).last for each in customers[6:])
+
+
+def test_what_is_late_is_reported_though_the_broker_went_away_after_the_table_was_written() -> None:
+    world = due_world("c1")
+    world.people("c1")
+    world.request_tick()
+    world.run()
+    world.publish(postponed("c1"))  # occurred a day ago, before the commit
+    write = world.table.write
+
+    def write_then_lose_the_broker(writes: Sequence[Write]) -> Sequence[Lost | None]:
+        lost = write(writes)
+        world.broker.away = any(each.key == state_key("c1") for each in writes)
+        return lost
+
+    with patch.object(world.table, "write", write_then_lose_the_broker):
+        world.run("state")
+    assert world.item("c1").products.keys() == {"loan/1", "activity"}
+    assert world.outcomes("lapse.state") == []
+    world.broker.away = False
+    world.run("state")
+    assert world.outcomes("lapse.state") == ["LATE"]

@@ -60,6 +60,8 @@ _TABLE: dict[Failure, tuple[str, ...]] = {
         "_UNKNOWN_TOPIC",
         "_UNKNOWN_PARTITION",
     ),
+    # What a client that has given up says from then on: bare, without the flag that its first error bears.
+    Failure.FATAL: ("_FATAL",),
 }
 _BY_NAME = {name: failure for failure, names in _TABLE.items() for name in names}
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from consumers.adapters.kafka.config import LOGGER, KafkaConfig, producer_properties
-from consumers.adapters.kafka.failures import code_of, kafka_error
+from consumers.adapters.kafka.failures import Failure, code_of, failure_of, kafka_error
 from consumers.domain.errors import TransientError
 from consumers.ports import Headers
 
@@ -88,7 +88,7 @@ class KafkaSink:
 
     def _note(self, error: KafkaError) -> None:
         self._failed = self._failed or code_of(error)
-        self._broken = self._broken or error.fatal()
+        self._broken = self._broken or failure_of(error) is Failure.FATAL
 
     def _report(self) -> None:
         failed, self._failed = self._failed, None
