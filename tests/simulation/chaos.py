@@ -26,7 +26,7 @@ class Chaos:
         self._whole, self._chance = whole, chance
         self._world, self._truth = whole.world, whole.truth
         self.services, self.disasters = ProductServices(whole, chance), Disasters(whole, chance)
-        chosen = {**WEIGHTS, **(weights or {})}
+        chosen = _swarm(chance) if weights is None else {**WEIGHTS, **weights}
         self._actions = [(name, self._action(name)) for name in chosen]
         self._weights = list(chosen.values())
 
@@ -210,6 +210,15 @@ WEIGHTS: Final = {
     "reset": 2,
 }
 """How often what happens, of all that does."""
+
+
+NEEDED: Final = frozenset({"schedule", "tick", "time", "start"})
+
+
+def _swarm(chance: Random) -> dict[str, int]:
+    """Weights of one history's own: some things never happen in it, others all the time."""
+    factors = {name: chance.choice([1, 1, 2] if name in NEEDED else [0, 1, 1, 2, 6]) for name in WEIGHTS}
+    return {name: often * factors[name] for name, often in WEIGHTS.items()}
 
 
 def _hold(seen: Seen, customer: str) -> None:

@@ -22,6 +22,8 @@ class Mutant(NamedTuple):
 BUSY: Final = {"unreadable": 6, "redrive": 5, "kill": 10}
 SLOW: Final = {"put_table_back": 20, "back_up": 16, "postpone": 30, "kill": 20, "start": 5, "tick": 24}
 PAUSED: Final = {"come_back": 40, "tick": 24, "forget": 24, "waken": 12}
+NOTHING_ELSE: Final = dict.fromkeys(("come_back", "hold", "unreadable", "reset", "restore_table", "stop", "mode"), 0)
+LATE: Final = {"arrive": 30, "schedule": 40, "tick": 40, "kill": 40, "start": 30, "weather": 30, **NOTHING_ELSE}
 AWAY: Final = {"come_back": 16, "tick": 24}
 MUTANTS: Final = (
     Mutant("barrier: skipped", roles.barrier_skipped),
@@ -36,6 +38,7 @@ MUTANTS: Final = (
     Mutant("barrier: row before the items", roles.row_before_the_items, {"kill": 16}),
     Mutant("state: offset before the write", roles.offset_before_the_write, {"kill": 16}),
     Mutant("state: unconditional", roles.unconditional("state")),
+    Mutant("state: late told once", roles.late_told_once, LATE),
     Mutant("commit: due date not checked", decisions.due_not_checked, {"policy": 14, "tick": 24}),
     Mutant(
         "commit: unconditional", roles.unconditional("crm", "cards", "loans", "ledger"), {"postpone": 40, "tick": 30}

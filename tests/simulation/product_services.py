@@ -35,7 +35,7 @@ class ProductServices:
     def postpone(self) -> None:
         """Not before a time, or not while it stands."""
         at = self._when()
-        until = self._chance.choice([None, None, at, self._now() + timedelta(days=self._chance.choice([1, 20]))])
+        until = self._chance.choice([None, at, at, self._now() + timedelta(days=self._chance.choice([1, 20]))])
         self._say(Postpone(**self._about(at), until=until))
 
     def _when(self) -> datetime:

@@ -7,6 +7,7 @@ from consumers.operations.modes import resume_everything
 from tests.simulation.chaos import Chaos
 from tests.simulation.installation import CUSTOMERS, POLICY, Installation
 from tests.simulation.known import time_of
+from tests.simulation.lateness import late
 from tests.simulation.repairs import apply, approve_the_halted, discard_the_hopeless, redrive
 from tests.simulation.truth import DAY, ViolationError
 from tests.support.build import HOUR
@@ -23,12 +24,21 @@ def settle(whole: Installation, chaos: Chaos) -> None:
         approve_the_halted(whole)
         _rest(whole)
         if number >= 2 and not _unfinished(whole):
+            _nothing_late_untold(whole)
             return
         whole.clock.wait((4 * DAY if number == 3 else POLICY.lease + HOUR // 6) / 1_000_000)
         if number == 2:
             whole.person("redrive", redrive)
             chaos.disasters.replay_restored()
     raise ViolationError(8, "; ".join(_unfinished(whole)))
+
+
+def _nothing_late_untold(whole: Installation) -> None:
+    """What occurred before the last commit and came after it was reported."""
+    for customer in CUSTOMERS:
+        untold = late(whole.truth.item(customer), POLICY) - whole.truth.told_late
+        if untold:
+            raise ViolationError(2, f"what came after a commit was not reported: {untold}")
 
 
 def _repair(whole: Installation, chaos: Chaos) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 from consumers.domain import commands, rows
+from consumers.domain.folding import Folded, fold
 from consumers.domain.item import Item
 from consumers.items import Change
 from consumers.operations import offsets
@@ -12,7 +13,7 @@ from consumers.operations.dlq import Redrive
 from consumers.ports import Partition, Polled, Record, Row, Write
 from consumers.runtime.barrier import Barrier
 from consumers.runtime.records import next_offsets
-from consumers.state import consumer, reading
+from consumers.state import batch, consumer, reading
 from consumers.state.consumer import StateConsumer
 from consumers.state.positions import Positions
 from consumers.ticker import consumer as ticking
@@ -95,6 +96,16 @@ def unconditional(*roles: str) -> Patch:
 
 def forced(stands: Row | None, write: Write) -> Write:
     return write._replace(expected=stands) if write.key.sub_id == "STATE" else write
+
+
+def late_told_once(_: Installation) -> Any:
+    """Only by who folds it first, though it may die, or lose the broker, before it is told."""
+
+    def told(item: Item, *rest: Any) -> Folded:
+        folded = fold(item, *rest)
+        return folded._replace(late=()) if folded.item is item else folded
+
+    return patch.object(batch, "fold", told)
 
 
 # ---- holds -----------------------------------------------------------------------------------------------------------

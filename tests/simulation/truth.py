@@ -21,8 +21,10 @@ from consumers.item_record import from_bytes
 from consumers.ports import Record, Row
 from consumers.runtime.records import position_of
 from consumers.state.reading import Understood, read_record
+from schemas.codec import decode
 from schemas.validate import PERSONAL_DATA
 from tests.simulation.known import Committed, Entry, Known, time_of
+from tests.simulation.lateness import Told, late
 from tests.simulation.processes import Process
 from tests.simulation.transitions import others, transitions
 from tests.support import oracle
@@ -50,6 +52,7 @@ class Truth(Known):
         committed: When each command was first committed, whatever became of the table since.
         carried: Where the message stood that a database carried out, by service and command.
         created: When each row came to be, by its value.
+        told_late: What was reported as come after its commit.
         services_restored: Databases that were put back to a backup.
         story: What happened, in order, a line each.
     """
@@ -63,6 +66,7 @@ class Truth(Known):
         self.carried: dict[tuple[str, str], tuple[int, int]] = {}
         self.created: dict[str, int] = {}
         self.services_restored: set[str] = set()
+        self.told_late: set[Told] = set()
         self.approved: list[tuple[int, int]] = []
         self._claimed_at: dict[tuple[str, str, int], int] = {}
         self._refused: set[tuple[str, str, int]] = set()
@@ -84,6 +88,8 @@ class Truth(Known):
 
     def appended(self, record: Record) -> None:
         """A record was acknowledged."""
+        if record.topic == self._names.results:
+            self._answered(record)
         if record.topic != self._names.events:
             return
         self.ends[record.partition] = record.offset + 1
@@ -97,6 +103,11 @@ class Truth(Known):
             self.entries[customer].append(Entry(*place, None))
         if read.halts:
             self.halting.append(Entry(*place, None))
+
+    def _answered(self, record: Record) -> None:
+        answer = decode(record.value, {"AnonymizationResult"}).fields
+        if answer["outcome"] == "LATE":
+            self.told_late.add(Told(answer["customer_id"], answer["purpose"], answer["command_id"]))
 
     def asked(self, service: str, customers: Iterable[str], found: Collection[str]) -> None:
         """A guard was asked."""
@@ -255,6 +266,8 @@ class Truth(Known):
         item = self.item(customer)
         held = entry.position in item.holds or "overflow" in item.holds
         _promise(1, held or self.is_in(item, entry), f"POSITION passed {entry.position}, {customer} is without it")
+        untold = entry.event and late(item, self.policy, entry.event) - self.told_late
+        _promise(2, not untold, f"POSITION passed {entry.position}, which came late and was not reported")
 
     def _complete(self, item: Item, name: str) -> None:
         last = item.of(name).last
