@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from consumers.domain.folding import Late, fold, hold, prune
+from consumers.domain.index import index_keys
 from consumers.domain.policy import Policy
 from consumers.domain.registers import Event
 from consumers.items import Change, Items, Stored, races
@@ -53,8 +54,8 @@ class BatchWriter:
         for _ in races():
             now = self._clock.now()
             decisions = [_decide(items[customer], tasks[customer], policy, now) for customer in items]
-            again = self._carry_out([each for each in decisions if _is_news(each)], policy, written)
-            again |= self._confirm([each for each in decisions if not _is_news(each)], written)
+            again = self._carry_out([each for each in decisions if _is_news(each, policy)], policy, written)
+            again |= self._confirm([each for each in decisions if not _is_news(each, policy)], written)
             _note_discarded(tasks, items, again, written)
             if not again:
                 break
@@ -112,8 +113,10 @@ def _decide(before: Stored, task: Task, policy: Policy, now: int) -> Decision:
     return Decision(Change(before, after), folded.late, folded.refused)
 
 
-def _is_news(decision: Decision) -> bool:
-    return decision.change.after is not decision.change.before.item
+def _is_news(decision: Decision, policy: Policy) -> bool:
+    """Or its place in the index is by an older policy: `lapse state touch` misses who was written, never published."""
+    before, after, _ = decision.change
+    return after is not before.item or (before.row is not None and before.row.keys != index_keys(after, policy))
 
 
 def _note_discarded(

@@ -1,11 +1,14 @@
 """What looks after every customer: audit, touch, backfill."""
 
+from unittest.mock import patch
+
 import pytest
 
 from consumers.adapters.memory.offsets import MemoryOffsets
 from consumers.adapters.memory.reader import MemoryReader
+from consumers.adapters.memory.sink import MemorySink
 from consumers.adapters.memory.store import MemoryRow, MemoryStore
-from consumers.domain.errors import PermanentError
+from consumers.domain.errors import PermanentError, TransientError
 from consumers.domain.retention import Retention
 from consumers.operations.customers import add_hold
 from consumers.operations.policies import apply_policy
@@ -64,6 +67,26 @@ def test_a_shorter_retention_takes_effect_with_a_touch() -> None:
     world.request_tick()
     world.run("ticker", "crm", "loans")
     assert world.anonymized("crm") == {"a"}
+
+
+def test_a_shorter_retention_takes_effect_for_who_was_written_but_not_yet_published_when_it_was_touched() -> None:
+    world = World()
+    world.people("a")
+    world.publish(closed("a", days_ago=20))
+    with patch.object(MemorySink, "send", lambda *_: None), patch.object(MemorySink, "flush", unreachable):
+        world.run("state")
+    assert world.item("a").products
+    shorter = world.policy.purposes[PURPOSE]._replace(retention=Retention(days=10))
+    apply_policy(world.table, world.policy._replace(purposes={PURPOSE: shorter}), world.stamp)
+    assert touch(world.table, state_log(world), world.items, world.sink, execute=True) == (0, 0)
+    world.run("state")
+    world.request_tick()
+    world.run("ticker", "crm", "loans")
+    assert world.anonymized("crm") == {"a"}
+
+
+def unreachable(_: MemorySink) -> None:
+    raise TransientError(code="transport")
 
 
 def add_service(world: World, name: str, *customers: str) -> None:
