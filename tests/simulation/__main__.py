@@ -63,17 +63,19 @@ def _quiet() -> None:
 
 
 def _histories(options: argparse.Namespace) -> int:
-    began, parts = time.monotonic(), list(_parts(options))
+    began, parts = time.monotonic(), []
+    for part in _parts(options):
+        parts.append(part)
+        for each in part.violations:
+            print(each, flush=True)
     histories, steps = sum(part.histories for part in parts), sum(part.steps for part in parts)
-    violations = [each for part in parts for each in part.violations]
+    violations = sum(len(part.violations) for part in parts)
     seen = sum((part.seen for part in parts), Counter[str]())
     _report(seen)
     took = time.monotonic() - began
     print(f"{histories} histories from seed {options.seed}, {steps} steps, {took:.0f} s")
     print(f"{took / histories * 1000:.1f} s per 1,000 histories in {options.jobs} processes")
-    print(f"violations: {len(violations)}")
-    for each in violations:
-        print(each)
+    print(f"violations: {violations}")
     return 1 if violations else 0
 
 
