@@ -106,8 +106,9 @@ class BatchWriter:
 def _decide(before: Stored, task: Task, policy: Policy, now: int) -> Decision:
     folded = fold(before.item, task.events, policy, now)
     after = folded.item
+    read = {event.position for event in task.events}  # the copy of a bad record among them, where all is read again
     for position, code in task.bad:
-        after = hold(after, position, code, now)
+        after = after if position in read else hold(after, position, code, now)
     if len(after.products) > len(before.item.products):
         after = prune(after, policy, now)
     return Decision(Change(before, after), folded.late, folded.refused)

@@ -13,6 +13,8 @@ from tests.simulation.settling import settle
 from tests.simulation.truth import ViolationError
 
 STEPS = 2000
+DANGEROUS = frozenset({"store.guarded", "store.anonymize", "store.anonymized"})
+"""Where a decision has been made and is not yet carried out, or is, and nobody has been told."""
 
 
 class History(NamedTuple):
@@ -45,8 +47,10 @@ def run(seed: int, weights: Mapping[str, int] | None = None, mutant: Mutant | No
 
 def _rage(whole: Installation, chaos: Chaos, chance: Random, steps: int) -> None:
     whole.start_missing()
-    busy = True
+    odds = 0.06
     for _ in range(steps):
-        if chance.random() < (0.06 if busy else 0.5):
+        if chance.random() < odds:
             chaos.strike()
         busy = whole.scheduler.step()
+        dangerous = any(each.point in DANGEROUS for each in whole.scheduler.processes)
+        odds = 0.5 if not busy else 0.25 if dangerous else 0.06

@@ -21,7 +21,7 @@ class Mutant(NamedTuple):
 
 BUSY: Final = {"unreadable": 6, "redrive": 5, "kill": 10}
 SLOW: Final = {"put_table_back": 20, "back_up": 16, "postpone": 30, "kill": 20, "start": 5, "tick": 24}
-PAUSED: Final = {"come_back": 40, "tick": 24, "forget": 24, "waken": 12}
+RESTORED: Final = {"come_back": 40, "restore_database": 30, "back_up": 24, "tick": 30, "time": 24, "start": 30}
 NOTHING_ELSE: Final = dict.fromkeys(("come_back", "hold", "unreadable", "reset", "restore_table", "stop", "mode"), 0)
 LATE: Final = {"arrive": 30, "schedule": 40, "tick": 40, "kill": 40, "start": 30, "weather": 30, **NOTHING_ELSE}
 AWAY: Final = {"come_back": 16, "tick": 24}
@@ -47,7 +47,7 @@ MUTANTS: Final = (
     Mutant("commit: vote survives its attempt", decisions.vote_survives, {"weather": 10, "tick": 24, "activity": 10}),
     Mutant("commit: id not made anew", decisions.id_kept, AWAY),
     Mutant("replay: ledger ignored", decisions.ledger_ignored, {**AWAY, "come_back": 30, "kill": 24, "reset": 10}),
-    Mutant("replay: not written", decisions.replay_not_written, {**PAUSED, "restore_database": 24, "back_up": 16}),
+    Mutant("replay: not written", decisions.replay_not_written, RESTORED),
     Mutant(
         "replay: newer activity ignored",
         decisions.newer_activity_ignored,
@@ -59,7 +59,7 @@ MUTANTS: Final = (
     Mutant("completion: a result is believed", decisions.result_believed, {"forge": 40, "tick": 40, "time": 24}),
     Mutant("life: lease never over", decisions.lease_never_over),
     Mutant("life: id from a counter", decisions.id_from_a_counter, AWAY),
-    Mutant("life: id from schedules only", decisions.id_from_schedules, AWAY),
+    Mutant("life: id from schedules only", decisions.id_from_schedules, {**AWAY, "come_back": 30, "postpone": 40}),
     Mutant("life: always sent again", decisions.always_sent_again, {"hold": 12, "policy": 10, "stop": 6}),
     Mutant("due: cutoff by time", decisions.cutoff_by_time),
     Mutant("due: newest register only", decisions.newest_only),
@@ -71,5 +71,5 @@ MUTANTS: Final = (
     Mutant("ticks: no budget", roles.no_budget),
     Mutant("ticks: plan not read", roles.plan_not_read, {"kill": 16, "tick": 30}),
     Mutant("ticks: as_of believed", roles.as_of_believed, {"tick_of_tomorrow": 20}),
-    Mutant("resets: to the end", roles.reset_to_the_end, {"restore_database": 12, "back_up": 10, "tick": 24}),
+    Mutant("resets: to the end", roles.reset_to_the_end, RESTORED),
 )

@@ -69,6 +69,7 @@ class Truth(Known):
         self.told_late: set[Told] = set()
         self.approved: list[tuple[int, int]] = []
         self._claimed_at: dict[tuple[str, str, int], int] = {}
+        self._asked_again: dict[tuple[str, str, str], int] = {}
         self._refused: set[tuple[str, str, int]] = set()
         self._queries: defaultdict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
         self._claims: list[tuple[int, str]] = []
@@ -153,8 +154,9 @@ class Truth(Known):
         at = self.committed.get((task.customer_id, task.purpose, task.command_id))
         _promise(3, at is not None, f"{service} anonymized {task.customer_id} under a command nobody committed")
         assert at is not None
-        came_later = self.created[row.value] > at
         again = (service, task.command_id) in self.carried
+        asked_at = max(at, self._asked_again.get((task.customer_id, task.purpose, task.command_id), 0))
+        came_later = self.created[row.value] > asked_at  # who comes while a service is outstanding is one with it
         _promise(4, not (came_later and again), f"{service} erased {task.customer_id}, who came back, once more")
 
     def _item(self, process: Process, before: Item, after: Row | None) -> None:
@@ -227,6 +229,7 @@ class Truth(Known):
             _promise(3, agreed, f"{item.customer_id} committed, {service} has not agreed to this attempt")
 
     def _replay(self, process: Process, item: Item, name: str, command: Command) -> None:
+        self._asked_again[item.customer_id, name, command.id] = self._clock.now()
         if _role(process) == "ticker":  # a deferred service is taken up again, whatever is postponed meanwhile
             return
         self._nothing_ignored(process, item, 4)

@@ -2,10 +2,13 @@
 
 import pytest
 
+from consumers.adapters.memory.reader import MemoryReader
 from consumers.adapters.memory.sink import MemorySink
 from consumers.domain.errors import PermanentError
 from consumers.domain.names import Names
+from consumers.operations import dlq
 from consumers.operations.customers import add_hold
+from consumers.operations.dlq import Redrive
 from consumers.operations.policies import apply_policy
 from consumers.operations.rebuilding import Rebuilt
 from consumers.ports import Headers
@@ -239,3 +242,24 @@ def test_claims_of_the_last_day_count_against_the_caps_after_a_rebuild() -> None
     world.request_tick()
     world.run("ticker", "crm", "loans")
     assert world.anonymized("crm") == world.anonymized("loans") == {"a", "b"}
+
+
+def test_a_record_that_was_redriven_holds_nobody_when_it_is_read_again_together_with_its_copy() -> None:
+    world = due_world("a")
+    world.publish(postponed("a", days_ago=-0.1))  # said of a time to come
+    world.run("state")
+    assert world.item("a").holds
+    world.days(1)
+    letters = dlq.letters(MemoryReader(world.broker), world.names.dead_letters)
+    again = Redrive(MemoryReader(world.broker), world.sink, world.names.dead_letters, world.clock)
+    assert again.run(dlq.redrivable(letters, parked=False), "ann") == 1
+    world.run("state")
+    known = world.item("a")
+    empty(world)
+    rebuild(world).run(execute=True)
+    for service in world.stores:
+        world.mode(service, "live")
+    world.run("state")
+    assert world.item("a").holds == known.holds == {}
+    assert world.item("a").products == known.products
+    assert known.products["activity"].postpone
