@@ -24,6 +24,7 @@ SLOW: Final = {"put_table_back": 20, "back_up": 16, "postpone": 30, "kill": 20, 
 RESTORED: Final = {"come_back": 40, "restore_database": 30, "back_up": 24, "tick": 30, "time": 24, "start": 30}
 NOTHING_ELSE: Final = dict.fromkeys(("come_back", "hold", "unreadable", "reset", "restore_table", "stop", "mode"), 0)
 LATE: Final = {"arrive": 30, "schedule": 40, "tick": 40, "kill": 40, "start": 30, "weather": 30, **NOTHING_ELSE}
+RETURNING: Final = {**NOTHING_ELSE, "come_back": 40, "postpone": 50, "tick": 40, "time": 40, "start": 30}
 AWAY: Final = {"come_back": 16, "tick": 24}
 MUTANTS: Final = (
     Mutant("barrier: skipped", roles.barrier_skipped),
@@ -59,7 +60,7 @@ MUTANTS: Final = (
     Mutant("completion: a result is believed", decisions.result_believed, {"forge": 40, "tick": 40, "time": 24}),
     Mutant("life: lease never over", decisions.lease_never_over),
     Mutant("life: id from a counter", decisions.id_from_a_counter, AWAY),
-    Mutant("life: id from schedules only", decisions.id_from_schedules, {**AWAY, "come_back": 30, "postpone": 40}),
+    Mutant("life: id from schedules only", decisions.id_from_schedules, RETURNING),
     Mutant("life: always sent again", decisions.always_sent_again, {"hold": 12, "policy": 10, "stop": 6}),
     Mutant("due: cutoff by time", decisions.cutoff_by_time),
     Mutant("due: newest register only", decisions.newest_only),

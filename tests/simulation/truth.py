@@ -73,7 +73,7 @@ class Truth(Known):
         self._refused: set[tuple[str, str, int]] = set()
         self._queries: defaultdict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
         self._claims: list[tuple[int, str]] = []
-        self._began: dict[Process, tuple[int, dict[int, int]]] = {}
+        self._began: dict[Process, tuple[int, dict[int, int], int]] = {}
         self.story: list[str] = []
 
     # ---- what happens ------------------------------------------------------------------------------------------------
@@ -84,8 +84,8 @@ class Truth(Known):
         self.story.append(f"{time_of(self._clock.now()):%m-%d %H:%M:%S.%f} {what} {who}".rstrip())
 
     def began(self, process: Process) -> None:
-        """A role begins a step: what is acknowledged by now, its barrier must wait for."""
-        self._began[process] = self._clock.now(), dict(self.ends)
+        """A role begins a step: what is acknowledged by now, its barrier must wait for; the policy in force counts."""
+        self._began[process] = self._clock.now(), dict(self.ends), len(self.policies)
 
     def appended(self, record: Record) -> None:
         """A record was acknowledged."""
@@ -214,9 +214,7 @@ class Truth(Known):
         return any(isinstance(due, datetime) and due <= latest for due in dates)
 
     def _in_force(self, process: Process) -> list[Policy]:
-        began = self._began[process][0]
-        older = [policy for at, policy in self.policies if at <= began][-1:]
-        return older + [policy for at, policy in self.policies if at > began]
+        return [policy for _, policy in self.policies[self._began[process][2] - 1 :]]
 
     def _votes(self, process: Process, item: Item, name: str, command: Command) -> None:
         attempt = item.customer_id, name, command.attempt
