@@ -2,8 +2,9 @@ PYTHON ?= python3
 ARGS ?=
 HISTORIES ?= 1000
 SEED ?= 0
+SECONDS ?= 600
 
-.PHONY: demo test check services bench simulate mutants fuzz images lock
+.PHONY: demo test check services bench simulate mutants fuzz chaos mutation prove images lock
 
 demo:
 	@$(PYTHON) -m deploy.develop demo $(ARGS)
@@ -28,6 +29,15 @@ mutants:
 
 fuzz:
 	@$(PYTHON) -m deploy.develop fuzz --seed $(SEED) $(ARGS)
+
+chaos:
+	@$(PYTHON) -m deploy.develop chaos --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
+mutation:
+	@$(PYTHON) -m deploy.develop mutation $(ARGS)
+
+prove:
+	@$(PYTHON) -m deploy.develop prove
 
 images:
 	@$(PYTHON) -m deploy.develop images $(ARGS)

@@ -39,6 +39,15 @@ def _fuzz(arguments: list[str]) -> int:
     return _become("-m", "tests.fuzz", *arguments)
 
 
+def _chaos(arguments: list[str]) -> int:
+    return _become("-m", "tests.chaos", *arguments)
+
+
+def _mutation(arguments: list[str]) -> int:
+    """Mutate `consumers/domain/`; what survived is listed by `.venv/bin/mutmut results`."""
+    return _become("-m", "mutmut", "run", *arguments)
+
+
 def _bench(arguments: list[str]) -> int:
     return _become("-m", "pytest", "-m", "benchmark", "tests/benchmarks", *arguments)
 
@@ -48,10 +57,18 @@ def _services(arguments: list[str]) -> int:
 
 
 def _check(_arguments: list[str]) -> int:
-    """Run every check, also after one has failed, so that one run shows all there is to mend."""
+    return _all(CHECKS)
+
+
+def _prove(_arguments: list[str]) -> int:
+    return _all(PROOFS)
+
+
+def _all(commands: list[list[str]]) -> int:
+    """Run every command, also after one has failed, so that one run shows all there is to mend."""
     environment = _environment()
     failed = [
-        " ".join(command) for command in CHECKS if subprocess.run(command, env=environment, check=False).returncode
+        " ".join(command) for command in commands if subprocess.run(command, env=environment, check=False).returncode
     ]
     for command in failed:
         print(f"failed: {command}", file=sys.stderr)
@@ -89,6 +106,13 @@ CHECKS = [
     ["lint-imports"],
     ["python", "-m", "deploy.file_length"],
 ]
+PROOFS = [
+    ["python", "-m", "tests.simulation", "--histories", "20000"],
+    ["python", "-m", "tests.simulation", "--mutants", "--histories", "1500"],
+    ["python", "-m", "tests.fuzz", "--frames", "1000000", "--rules", "100000"],
+    ["python", "-m", "tests.chaos", "--seconds", "900", "--seed", "7"],
+    ["mutmut", "run"],
+]
 TARGETS = {
     "demo": _demo,
     "test": _test,
@@ -96,6 +120,9 @@ TARGETS = {
     "bench": _bench,
     "simulate": _simulate,
     "fuzz": _fuzz,
+    "chaos": _chaos,
+    "mutation": _mutation,
+    "prove": _prove,
     "services": _services,
     "images": _images,
     "lock": _lock,

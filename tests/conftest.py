@@ -13,7 +13,9 @@ from consumers.local.safety import own_environment, refuse_foreign
 
 # a shared machine: an example may be slow without being wrong
 settings.register_profile("lapse", deadline=None)
-settings.load_profile("lapse")
+# the same examples for each mutant, and fewer of them
+settings.register_profile("mutation", deadline=None, max_examples=40, derandomize=True, database=None)
+settings.load_profile("mutation" if "MUTANT_UNDER_TEST" in os.environ else "lapse")
 TIERS = ("unit", "contract", "model", "simulation", "fuzz", "integration", "e2e", "chaos", "packaging", "benchmarks")
 
 

@@ -56,8 +56,9 @@ def _repair(whole: Installation, chaos: Chaos) -> None:
     whole.clock.wait(2 * HOUR / 1_000_000)
     resume_everything(whole.world.table, "ann", whole.clock, whole.world.stamp)
     whole.person("redrive", redrive)
-    whole.person("policy", lambda seen: apply(seen, POLICY))
-    _rest(whole)
+    for _ in range(2):  # a role may write by the older policy while it is put in force
+        whole.person("policy", lambda seen: apply(seen, POLICY))
+        _rest(whole)
     whole.person("discard", discard_the_hopeless)
     _rest(whole)
 
