@@ -168,6 +168,8 @@ class Chaos:
             store.failing = {self.services.anybody()} if self._chance.random() < 0.1 else set()
 
     def start(self) -> None:
+        if self._chance.random() < 0.2:
+            self._whole.down.discard("state")
         self._whole.start_missing()
 
     def lock(self) -> None:

@@ -108,13 +108,16 @@ class Disasters:
         self._whole.truth.tell("group reset")
 
     def put_table_back(self) -> None:
-        """Put the newest copy back and rebuild nothing, where nothing but events has been folded since."""
+        """Put the newest copy back and rebuild nothing, where nothing but events has been folded since.
+
+        Sometimes nobody folds events for a while after that.
+        """
         if self._tables and self._stood == self._standing() and not self._world.broker.away:
             self._whole.stop(*MEMBERS, "person")
             self._world.table.restore(self._tables[-1])
             self._whole.truth.put_back()
             self._whole.truth.tell("table put back")
-            self._whole.down.clear()
+            self._whole.down.intersection_update(self._chance.choice([(), ("state",)]))
 
     def _standing(self) -> tuple[int, ...]:
         """Changes when the table says something that no event says."""

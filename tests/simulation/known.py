@@ -42,6 +42,7 @@ class Known:
         entries: Records of the events topic, by customer.
         halting: Records that could name nobody.
         commits: Those the table still knows of.
+        refused: Attempts a guard has objected to, by customer and purpose.
     """
 
     def __init__(self, clock: MemoryClock, table: MemoryTable, policy: Policy) -> None:
@@ -50,6 +51,7 @@ class Known:
         self.entries: defaultdict[str, list[Entry]] = defaultdict(list)
         self.halting: list[Entry] = []
         self.commits: list[Committed] = []
+        self.refused: set[tuple[str, str, int]] = set()
         self.table_restored = False
 
     @property
@@ -74,6 +76,7 @@ class Known:
         """The table is another one: what it says about the policy is in force."""
         row = self._table.read([rows.ALL_POLICY])[rows.ALL_POLICY]
         self.policies.append((self._clock.now(), rows.policy(row.body)))
+        self.refused.clear()  # it may know nothing of them: who is still in flight is asked anew
 
     def rebuilt(self, published: Iterable[Item]) -> None:
         """The table was restored: a commit that neither the copy nor a published item has never was one."""

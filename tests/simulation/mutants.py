@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from tests.simulation import taken_out_of_decisions as decisions
 from tests.simulation import taken_out_of_roles as roles
+from tests.simulation.chaos import WEIGHTS
 from tests.simulation.taken_out import Patch
 
 
@@ -19,23 +20,24 @@ class Mutant(NamedTuple):
     weights: Mapping[str, int] = {}
 
 
+def only(**weights: int) -> dict[str, int]:
+    """Nothing else happens."""
+    return {**dict.fromkeys(WEIGHTS, 0), **weights}
+
+
 BUSY: Final = {"unreadable": 6, "redrive": 5, "kill": 10}
-SLOW: Final = {"put_table_back": 20, "back_up": 16, "postpone": 30, "kill": 20, "start": 5, "tick": 24}
+SLOW: Final = only(schedule=40, back_up=30, postpone=40, put_table_back=10, tick=20, start=60, time=4)
 RESTORED: Final = {"come_back": 40, "restore_database": 30, "back_up": 24, "tick": 30, "time": 24, "start": 30}
-NOTHING_ELSE: Final = dict.fromkeys(("come_back", "hold", "unreadable", "reset", "restore_table", "stop", "mode"), 0)
-LATE: Final = {"arrive": 30, "schedule": 40, "tick": 40, "kill": 40, "start": 30, "weather": 30, **NOTHING_ELSE}
-RETURNING: Final = {**NOTHING_ELSE, "come_back": 40, "postpone": 50, "tick": 40, "time": 40, "start": 30}
+CALM: Final = dict.fromkeys(("come_back", "hold", "unreadable", "reset", "restore_table", "stop", "mode"), 0)
+LATE: Final = {"arrive": 30, "schedule": 40, "tick": 40, "kill": 40, "start": 30, "weather": 30, **CALM}
+RETURNING: Final = only(schedule=8, postpone=40, come_back=30, tick=40, time=60, start=30)
 AWAY: Final = {"come_back": 16, "tick": 24}
 MUTANTS: Final = (
     Mutant("barrier: skipped", roles.barrier_skipped),
     Mutant(
         "barrier: by the position read", roles.barrier_by_position_read, {"postpone": 24, "schedule": 20, "time": 10}
     ),
-    Mutant(
-        "barrier: by the group's offset",
-        roles.barrier_by_group_offset,
-        SLOW,
-    ),
+    Mutant("barrier: by the group's offset", roles.barrier_by_group_offset, SLOW),
     Mutant("barrier: row before the items", roles.row_before_the_items, {"kill": 16}),
     Mutant("state: offset before the write", roles.offset_before_the_write, {"kill": 16}),
     Mutant("state: unconditional", roles.unconditional("state")),

@@ -67,10 +67,9 @@ class Truth(Known):
         self.created: dict[str, int] = {}
         self.services_restored: set[str] = set()
         self.told_late: set[Told] = set()
-        self.approved: list[tuple[int, int]] = []
+        self.approved: dict[str, tuple[int, int]] = {}
         self._claimed_at: dict[tuple[str, str, int], int] = {}
         self._asked_again: dict[tuple[str, str, str], int] = {}
-        self._refused: set[tuple[str, str, int]] = set()
         self._queries: defaultdict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
         self._claims: list[tuple[int, str]] = []
         self._began: dict[Process, tuple[int, dict[int, int], int]] = {}
@@ -183,7 +182,7 @@ class Truth(Known):
             _promise(7, self._is_due(process, before, name), f"{item.customer_id} claimed for {name} before he is due")
             self._claimed_at[item.customer_id, name, now.attempt] = self._clock.now()
         elif was and what == "withdrawn" and _role(process) not in {"state", "ticker", "person"}:
-            self._refused.add((item.customer_id, name, was.attempt))
+            self.refused.add((item.customer_id, name, was.attempt))
         elif now and what == "commit":
             self._commit(process, before, item, name, now)
         elif now and what == "replay":
@@ -196,7 +195,7 @@ class Truth(Known):
         self._claims = [*(each for each in self._claims if each[0] > since), (self._clock.now(), customer)]
         # a restored table knows who was claimed within a day, not how often
         claims = len({each for _, each in self._claims} if self.table_restored else self._claims)
-        allowed = self.policy.cap + sum(budget for at, budget in self.approved if at > since)
+        allowed = self.policy.cap + sum(budget for at, budget in self.approved.values() if at > since)
         _promise(11, claims <= allowed, f"{claims} claims within a day, {allowed} allowed")
 
     def _commit(self, process: Process, before: Item, item: Item, name: str, command: Command) -> None:
@@ -218,7 +217,7 @@ class Truth(Known):
 
     def _votes(self, process: Process, item: Item, name: str, command: Command) -> None:
         attempt = item.customer_id, name, command.attempt
-        _promise(3, attempt not in self._refused, f"{item.customer_id} committed in an attempt that was refused")
+        _promise(3, attempt not in self.refused, f"{item.customer_id} committed in an attempt that was refused")
         # it may stand still between its decision and its write, which no objection came between
         youngest = self._began[process][0] - self.policy.lease - 2 * SKEW
         since = max(self._claimed_at.get(attempt, 0), youngest)
@@ -282,8 +281,10 @@ class Truth(Known):
         old = rows.tick_plan(before.body) if before else None
         new = rows.tick_plan(after.body)
         self.tell(f"ticker: plan {old.state if old else 'new'} -> {new.state}", f"{new.budget} left, {new.taken} taken")
-        if new.state == "APPROVED" and (old is None or old.state != "APPROVED"):
-            self.approved.append((self._clock.now(), new.budget))
+        if new.state == "APPROVED":
+            self.approved[new.tick_id] = self._clock.now(), new.budget
+        elif new.tick_id in self.approved:  # a person let it go, whenever it claims
+            self.approved[new.tick_id] = self._clock.now(), self.approved[new.tick_id][1]
 
 
 def _promise(number: int, kept: bool, broken: str) -> None:
