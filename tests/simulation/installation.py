@@ -91,7 +91,7 @@ class Installation:
         """Rows of a customer in every database, new ones where the old ones were anonymized."""
         self.clock.wait(0.000001)  # later than any commit
         value = f"{customer} since {self.clock.now()}"
-        self.truth.created[value] = self.clock.now()
+        self.truth.arrived(customer, value)
         for store in self.world.stores.values():
             store.rows[customer] = MemoryRow(value)
 

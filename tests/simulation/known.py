@@ -8,7 +8,7 @@ from typing import NamedTuple
 from consumers.adapters.memory.clock import MemoryClock
 from consumers.adapters.memory.table import MemoryTable
 from consumers.domain import rows
-from consumers.domain.item import Item
+from consumers.domain.item import Item, outstanding
 from consumers.domain.policy import Policy
 from consumers.domain.registers import Event
 from consumers.item_record import from_bytes
@@ -42,6 +42,8 @@ class Known:
         entries: Records of the events topic, by customer.
         halting: Records that could name nobody.
         commits: Those the table still knows of.
+        created: When each row of a database came to be, by its value.
+        owed: Services and commands outstanding by then, of those committed: they are one with it.
         refused: Attempts a guard has objected to, by customer and purpose.
     """
 
@@ -51,6 +53,8 @@ class Known:
         self.entries: defaultdict[str, list[Entry]] = defaultdict(list)
         self.halting: list[Entry] = []
         self.commits: list[Committed] = []
+        self.created: dict[str, int] = {}
+        self.owed: dict[str, set[tuple[str, str]]] = {}
         self.refused: set[tuple[str, str, int]] = set()
         self.table_restored = False
 
@@ -63,6 +67,13 @@ class Known:
         """As the table has it."""
         row = self._table.read([rows.state_key(customer)]).get(rows.state_key(customer))
         return from_bytes(row.body) if row else Item(customer)
+
+    def arrived(self, customer: str, value: str) -> None:
+        """Rows of a customer came to be."""
+        self.created[value] = self._clock.now()
+        commands = [state.command for state in self.item(customer).purposes.values() if state.command]
+        committed = [each for each in commands if each.phase == "COMMITTED"]
+        self.owed[value] = {(service, each.id) for each in committed for service in outstanding(each)}
 
     def due(self, customer: str, name: str) -> oracle.Due:
         """When a customer is due by everything acknowledged and committed."""

@@ -51,7 +51,6 @@ class Truth(Known):
         seen: Transitions of the protocol, by writer, and how often.
         committed: When each command was first committed, whatever became of the table since.
         carried: Where the message stood that a database carried out, by service and command.
-        created: When each row came to be, by its value.
         told_late: What was reported as come after its commit.
         services_restored: Databases that were put back to a backup.
         story: What happened, in order, a line each.
@@ -64,12 +63,10 @@ class Truth(Known):
         self.ends: defaultdict[int, int] = defaultdict(int)
         self.committed: dict[tuple[str, str, str], int] = {}
         self.carried: dict[tuple[str, str], tuple[int, int]] = {}
-        self.created: dict[str, int] = {}
         self.services_restored: set[str] = set()
         self.told_late: set[Told] = set()
         self.approved: dict[str, tuple[int, int]] = {}
         self._claimed_at: dict[tuple[str, str, int], int] = {}
-        self._asked_again: dict[tuple[str, str, str], int] = {}
         self._queries: defaultdict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
         self._claims: list[tuple[int, str]] = []
         self._began: dict[Process, tuple[int, dict[int, int], int]] = {}
@@ -153,9 +150,8 @@ class Truth(Known):
         at = self.committed.get((task.customer_id, task.purpose, task.command_id))
         _promise(3, at is not None, f"{service} anonymized {task.customer_id} under a command nobody committed")
         assert at is not None
+        came_later = self.created[row.value] > at and (service, task.command_id) not in self.owed[row.value]
         again = (service, task.command_id) in self.carried
-        asked_at = max(at, self._asked_again.get((task.customer_id, task.purpose, task.command_id), 0))
-        came_later = self.created[row.value] > asked_at  # who comes while a service is outstanding is one with it
         _promise(4, not (came_later and again), f"{service} erased {task.customer_id}, who came back, once more")
 
     def _item(self, process: Process, before: Item, after: Row | None) -> None:
@@ -226,7 +222,6 @@ class Truth(Known):
             _promise(3, agreed, f"{item.customer_id} committed, {service} has not agreed to this attempt")
 
     def _replay(self, process: Process, item: Item, name: str, command: Command) -> None:
-        self._asked_again[item.customer_id, name, command.id] = self._clock.now()
         if _role(process) == "ticker":  # a deferred service is taken up again, whatever is postponed meanwhile
             return
         self._nothing_ignored(process, item, 4)
