@@ -43,7 +43,7 @@ class KafkaSettings(_Part):
     bootstrap_servers: str = "127.0.0.1:9092"
     prefix: str = "lapse."
     group_protocol: Literal["classic", "consumer"] = "classic"
-    properties: dict[str, str | int | float | bool] = {}
+    properties: dict[str, str | int | float | bool] = Field({}, repr=False)  # a password may be among them
 
     @field_validator("properties")
     @classmethod
@@ -160,7 +160,7 @@ class Settings(BaseSettings):
     cache_items: int = Field(50_000, ge=0)
     health_host: str = "127.0.0.1"
     health_port: int | None = None
-    id_hash_key: str = ""
+    id_hash_key: str = Field("", repr=False)
     personal_data: Annotated[re.Pattern[str] | None, BeforeValidator(_pattern)] = None
     log_json: bool = True
 

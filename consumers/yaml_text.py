@@ -16,6 +16,7 @@ from consumers.domain.errors import PermanentError
 MOST_VALUES = 100_000
 """As many as a reader comes by, repeated ones counted again: a hundred times what the largest rules file needs."""
 DEEPEST = 50
+_OTHER_VERSION = re.compile(r"^%YAML +(?!1\.2\b)", re.MULTILINE)
 _UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 """What neither a terminal nor a database takes: half a letter, and the end of text."""
 
@@ -26,6 +27,8 @@ class YamlTextError(PermanentError):
 
 def read_yaml(text: str) -> Any:
     """The one document of a text. YamlTextError: there is none that can be used."""
+    if _OTHER_VERSION.search(text):
+        raise YamlTextError("it asks for another YAML than 1.2, in which `no` may be false; leave the %YAML line out.")
     try:
         document = _parser().load(text)
     except Exception as error:  # noqa: BLE001 - see above

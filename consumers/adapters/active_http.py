@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -45,8 +45,8 @@ class HttpActiveProducts:
     """
 
     def __init__(self, url: str, token: str | None, timeout: float) -> None:
-        parts = urlsplit(url)
-        if not parts.hostname or parts.scheme not in {"http", "https"}:
+        parts = _split(url)
+        if parts is None or not parts.hostname or parts.scheme not in {"http", "https"}:
             raise PermanentError("active_products.url: not an address; write https://HOST/PATH")
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise PermanentError("active_products.url: ids of customers would travel unencrypted; use https")
@@ -96,3 +96,10 @@ def _understood(body: bytes) -> _Answer:
 
 def _misunderstood() -> TransientError:
     return TransientError("active products: the answer is not as agreed; see docs/operating.md", code="misunderstood")
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:  # brackets of an IPv6 address that do not close
+        return None

@@ -7,9 +7,11 @@ version tells. A tombstone ends what was before it.
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from consumers.domain.errors import InvalidRecordError, PermanentError
 from consumers.item_record import Published, published
 from consumers.operations.batches import batches
-from consumers.ports import TopicOffsets, TopicReader
+from consumers.ports import Record, TopicOffsets, TopicReader
+from consumers.runtime.records import position_of
 
 
 class Seen(NamedTuple):
@@ -42,7 +44,7 @@ class StateLog:
             wanted = {each.offset for each in self._newest(partition).values()}
             records = self._reader.read(self._topic, self._only(partition))
             found = (
-                (record.key.decode(), published(record.value))
+                (record.key.decode(), _item(record, record.value))
                 for record in records
                 if record.offset in wanted and record.value is not None and record.key is not None
             )
@@ -55,7 +57,7 @@ class StateLog:
             if record.value is None:
                 seen[customer] = Seen(record.offset)
                 continue
-            found = published(record.value)
+            found = _item(record, record.value)
             if customer not in seen or seen[customer].version <= found.version:
                 seen[customer] = Seen(record.offset, found.version, found.stamp)
         return seen
@@ -64,3 +66,14 @@ class StateLog:
         ends = self._offsets.end(self._topic)
         first = self._offsets.beginning(self._topic)[partition]
         return {**ends, partition: first}
+
+
+def _item(record: Record, value: bytes) -> Published:
+    try:
+        return published(value)
+    except InvalidRecordError as error:
+        code = error.code
+    raise PermanentError(
+        f"{position_of(record)} is no item ({code}). Read it with the version of Lapse that wrote it; if none did, "
+        "send a tombstone under its key: the events then say all that is known of who it was about"
+    )

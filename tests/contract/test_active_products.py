@@ -139,7 +139,7 @@ def test_silent_and_refused_are_away(listening: bool) -> None:
             assert away.value.code == "away"
 
 
-@pytest.mark.parametrize("url", ["http://lists.example.invalid/", "ftp://127.0.0.1/", "https://", "lists.example"])
+@pytest.mark.parametrize("url", ["http://lists.invalid/", "https://[", "ftp://127.0.0.1/", "https://", "lists.example"])
 def test_ids_travel_to_an_encrypted_address_only(url: str) -> None:
     with pytest.raises(PermanentError, match="https"):
         HttpActiveProducts(url, None, 1.0)

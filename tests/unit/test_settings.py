@@ -56,6 +56,17 @@ def test_settings_never_print_a_value(tmp_path: Path) -> None:
     assert "hunter2" not in str(raised.value)
 
 
+def test_settings_do_not_show_their_secrets(tmp_path: Path) -> None:
+    text = "{id_hash_key: hunter2, kafka: {properties: {sasl.password: hunter3}}}"
+    assert "hunter" not in repr(load_settings(write(tmp_path, text)))
+
+
+def test_settings_of_another_yaml_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="%YAML"):
+        load_settings(write(tmp_path, "%YAML 1.1\n---\nlog_json: no\n"))
+    assert not load_settings(write(tmp_path, "%YAML 1.2\n---\nlog_json: false\n")).log_json
+
+
 def test_settings_read_the_token_from_its_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("hunter2\n", encoding="utf-8")
     text = f"active_products: {{kind: http, url: 'https://lists.example/', token_file: '{tmp_path}/token'}}"

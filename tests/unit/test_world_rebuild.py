@@ -263,3 +263,11 @@ def test_a_record_that_was_redriven_holds_nobody_when_it_is_read_again_together_
     assert world.item("a").holds == known.holds == {}
     assert world.item("a").products == known.products
     assert known.products["activity"].postpone
+
+
+def test_a_record_on_the_state_topic_that_is_no_item_is_named() -> None:
+    world = due_world("a")
+    world.broker.append(world.names.state, b"b", b"garbage")
+    empty(world)
+    with pytest.raises(PermanentError, match=r"lapse\.state-\d-\d+ is no item"):
+        rebuild(world).run(execute=True)
