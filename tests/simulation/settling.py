@@ -110,7 +110,8 @@ def _partial(whole: Installation, item: Item, name: str) -> list[str]:
         row = whole.world.stores[service].rows.get(item.customer_id)
         committed = whole.truth.committed[item.customer_id, name, last.id]
         held = bool(item.holds) and service in item.of(name).deferred
-        restored = service in whole.truth.services_restored and bool(whole.truth.since(item, name))
+        # nothing is replayed against a hold
+        restored = service in whole.truth.services_restored and bool(item.holds or whole.truth.since(item, name))
         if row and not row.anonymized and whole.truth.created[row.value] <= committed and not (restored or held):
             left.append(service)
     return left
