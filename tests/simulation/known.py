@@ -103,7 +103,7 @@ class Known:
     def history(self, customer: str, until: Item | None = None) -> list[Step]:
         """Events and commits of a customer in the order in which they took effect; `until`: what this item knows."""
         item = until or self.item(customer)
-        left = {each.event for each in self.entries[customer] if each.event and each.position not in item.discarded}
+        left = {each.event for each in self.entries[customer] if each.event and not self._skipped(item, each)}
         history: list[Step] = []
         for commit in self.commits:
             if commit.customer == customer:
@@ -111,6 +111,10 @@ class Known:
                 history += [*known, Commit(commit.purpose)]
                 left -= set(known)
         return history + [each for each in left if until is None or _contains(until, each)]
+
+    def _skipped(self, item: Item, entry: Entry) -> bool:
+        """Whether a person has discarded the record, and no copy of it was folded before."""
+        return entry.position in item.discarded and not (entry.event and _contains(item, entry.event))
 
     def since(self, item: Item, name: str, entries: Iterable[Entry] | None = None) -> list[Event]:
         """What was said about a customer that no commit of the purpose has used up."""
@@ -120,7 +124,7 @@ class Known:
             each.event
             for each in said
             if each.event
-            and each.position not in item.discarded
+            and not self._skipped(item, each)
             and self.policy.lists(self.policy.purposes[name], each.event.product)
             and not any(_contains(one, each.event) for one in known)
         ]
