@@ -1,7 +1,8 @@
 """The anonymizer's handler, step by step as a batch of commands goes through it.
 
-0. ledger  1. mode and pre-flight  2. barrier  3. guard  4. commit point or replay  5. database  7. outcome, trail,
-offsets. Step 6, verification, is not there yet. Questions for a vote go before orders: they are short, and others wait.
+0. ledger  1. mode and pre-flight  2. barrier  3. guard  4. commit point or replay  5. database  6. verification (the
+store, before it commits)  7. outcome, trail, offsets. Questions for a vote go before orders: they are short, and others
+wait.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -15,7 +15,7 @@ from consumers.stores.sql.engine import engine_for
 from tests.support.sql_store import RULES, Database, PostgresServer, add_customers, new_database, task
 
 pytestmark = pytest.mark.integration
-STATEMENTS = 10  # lock root, ledger, lock 3 children, rewrite 4 tables, write ledger
+STATEMENTS = 15  # lock root, ledger, lock 3 children, prepare, rewrite 4 tables, verify 4, write ledger
 
 
 class CrashError(Exception):

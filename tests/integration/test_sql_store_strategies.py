@@ -95,3 +95,37 @@ def test_null_stays_null_except_for_static(database: Database) -> None:
 
 def test_preflight_accepts_every_strategy_on_these_types(database: Database) -> None:
     assert database.shared_store(CELLS).preflight() == []
+
+
+OLD = {
+    "zero": "CANARY",
+    "number": Decimal("1.5"),
+    "day": dt.date(1980, 1, 1),
+    "moment": dt.datetime(1980, 1, 1, tzinfo=dt.UTC),
+    "token": "CANARY",
+    "mail": "canary@a.example",
+    "mood": "good",
+    "static_day": dt.date(1980, 1, 1),
+    "start": dt.date(1980, 1, 2),
+    "hour": dt.datetime(1980, 1, 1, 1, tzinfo=dt.UTC),
+    "prefix": "CANARY",
+}
+
+
+@pytest.mark.parametrize("column", OLD)
+def test_a_value_that_stays_is_found_whatever_its_strategy(database: Database, column: str) -> None:
+    store, customer = database.shared_store(CELLS), uuid.uuid4().hex
+    assert store.preflight() == []
+    database.run(f"""
+        CREATE FUNCTION crm.keep() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN NEW.{column} := OLD.{column}; RETURN NEW; END $$;
+        CREATE TRIGGER keep BEFORE UPDATE ON crm.cells FOR EACH ROW EXECUTE FUNCTION crm.keep();
+    """)
+    try:
+        with psycopg.connect(database.url.replace("+psycopg", ""), autocommit=True) as connection:
+            places = ", ".join(["%s"] * (len(OLD) + 1))
+            connection.execute(f"INSERT INTO crm.cells VALUES ({places})".encode(), [customer, *OLD.values()])
+        [answer] = store.anonymize([task(customer)])
+        assert (answer.outcome, answer.error_code) == ("FAILED", f"not_verified:cells.{column}")
+    finally:
+        database.run("DROP FUNCTION crm.keep CASCADE")

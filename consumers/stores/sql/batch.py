@@ -1,5 +1,6 @@
-"""One batch inside one transaction: lock, read the ledger again, rewrite, write the ledger."""
+"""One batch inside one transaction: lock, read the ledger again, rewrite, verify, write the ledger."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,9 +8,11 @@ from sqlalchemy import Connection
 
 from consumers.domain.work import Carried, LedgerRow, Task
 from consumers.stores.sql.customers import Customers, converted
+from consumers.stores.sql.failures import DataFailure
 from consumers.stores.sql.ledger import Entry, SqlLedger
 from consumers.stores.sql.names import array, integers
 from consumers.stores.sql.plan import Plan
+from consumers.stores.sql.verification import KEY, NOT_VERIFIED, violated
 
 Rows = dict[int, dict[str, int]]  # by ordinal of the customer: rows per table
 
@@ -55,11 +58,23 @@ def _arrays(plan: Plan, rows: Sequence[Any]) -> dict[str, str]:
 def _rewrite(connection: Connection, plan: Plan, arrays: Mapping[str, Any]) -> Rows:
     for lock in plan.lock_children:
         connection.execute(lock, arrays)
+    connection.exec_driver_sql("; ".join(each.create for each in plan.verifications.values()))
     rows: Rows = {}
+    key = secrets.randbits(63)
     for table, change in plan.rewrites:
-        for ordinal, count in connection.execute(change, arrays):
+        keyed = {**arrays, KEY: key} if table in plan.verifications else arrays
+        for ordinal, count in connection.execute(change, keyed):
             rows.setdefault(ordinal, {})[table] = count
+        if table in plan.left and connection.execute(plan.left[table], arrays).scalar_one():
+            raise _not_verified(f"{table}.rows")
+    place = violated(connection, plan.verifications, key)
+    if place is not None:
+        raise _not_verified(place)
     return rows
+
+
+def _not_verified(place: str) -> DataFailure:
+    return DataFailure("what was changed is not as the rules say", code=f"{NOT_VERIFIED}:{place}")
 
 
 def _answer(

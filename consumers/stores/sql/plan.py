@@ -15,16 +15,25 @@ from consumers.stores.sql.catalog import Catalog, Column, Relation
 from consumers.stores.sql.expressions import fresh_uuid, rewritten
 from consumers.stores.sql.links import resolve_join
 from consumers.stores.sql.names import listed, quote, statement
+from consumers.stores.sql.verification import Verification, verification_of
 
 _ID_TYPES = {"integer": "bigint", "uuid": "uuid"}  # bigint also meets smaller and larger integer columns
 
 
+_COUNTED = "SELECT ord, count(*) FROM changed GROUP BY ord"
+
+
 class Plan(NamedTuple):
-    """`lock_root` gives (ord, key columns as text); the others take those back as `ord` and `k0`, `k1` and so on."""
+    """`lock_root` gives (ord, key columns as text); the others take those back as `ord` and `k0`, `k1` and so on.
+
+    `verifications` are those of tables with rows rewritten; `left` counts rows where all must have been deleted.
+    """
 
     lock_root: TextClause
     lock_children: Sequence[TextClause]
     rewrites: Sequence[tuple[str, TextClause]]
+    verifications: Mapping[str, Verification]
+    left: Mapping[str, TextClause]
     counts: Sequence[tuple[str, TextClause]]
     unflagged: TextClause | None
     key_size: int
@@ -55,10 +64,18 @@ def _plan(rules: Rules, catalog: Catalog) -> Plan:
     shallow_first = sorted(paths, key=len)
     customer = shallow_first[0][0].relation.columns[rules.customer_column]
     find = _Finder(rules, shallow_first[0][0], customer)
+    changing = [path for path in reversed(shallow_first) if _changes(path[-1].rules)]
+    verifications = {
+        path[-1].table: verification_of(number, path[-1].rules, path[-1].relation)
+        for number, path in enumerate(changing)
+        if not path[-1].rules.deletes
+    }
     return Plan(
         lock_root=statement(find.lock()),
         lock_children=[statement(_lock_child(path)) for path in shallow_first[1:]],
-        rewrites=[(path[-1].table, made) for path in reversed(shallow_first) if (made := _rewrite(path)) is not None],
+        rewrites=[(path[-1].table, _rewrite(path, verifications.get(path[-1].table))) for path in changing],
+        verifications=verifications,
+        left={path[-1].table: statement(_lock_child(path)) for path in changing if path[-1].rules.deletes},
         counts=[(path[-1].table, statement(_count(find, path))) for path in shallow_first if _changes(path[-1].rules)],
         unflagged=statement(find.unflagged()) if find.flag else None,
         key_size=len(shallow_first[0][0].rules.key),
@@ -149,20 +166,26 @@ def _lock_child(path: Sequence[_Level]) -> str:
     return f"SELECT count(*) FROM ({rows}) AS locked"  # noqa: S608 - names are quoted
 
 
-def _rewrite(path: Sequence[_Level]) -> TextClause | None:
+def _rewrite(path: Sequence[_Level], verification: Verification | None) -> TextClause:
     last = path[-1]
-    if not _changes(last.rules):
-        return None
     source, condition = _locked_rows(path[0]), _key_condition(path[0], "c")
     if len(path) > 1:
         source, condition = _ancestors(path), _join_condition(last, "c", f"t{len(path) - 2}")
+    if verification is None:
+        changed = f"DELETE FROM {last.relation.sql} AS c USING {source} WHERE {condition} RETURNING k.ord"  # noqa: S608
+        return statement(f"WITH changed AS ({changed}) {_COUNTED}")
     assignments, parameters = _assignments(last)
-    change = f"UPDATE {last.relation.sql} AS c SET {assignments} FROM"  # noqa: S608 - names are quoted
-    if last.rules.deletes:
-        change = f"DELETE FROM {last.relation.sql} AS c USING"  # noqa: S608 - names are quoted
-    changed = f"{change} {source} WHERE {condition} RETURNING k.ord"
-    counted = f"WITH changed AS ({changed}) SELECT ord, count(*) FROM changed GROUP BY ord"  # noqa: S608 - names are quoted
-    return statement(counted, **parameters)
+    old = (
+        f"SELECT k.ord, c.ctid AS id, c.tableoid AS relation, {verification.fingerprints} "  # noqa: S608 - names are quoted
+        f"FROM {source} JOIN {last.relation.sql} AS c ON {condition}"
+    )
+    changed = (
+        f"UPDATE {last.relation.sql} AS c SET {assignments} FROM old "  # noqa: S608 - names are quoted
+        "WHERE c.tableoid = old.relation AND c.ctid = old.id "
+        f"RETURNING old.ord, c.tableoid AS relation, c.ctid AS id, {verification.recorded}"
+    )
+    recorded = f"WITH old AS ({old}), changed AS ({changed}), recorded AS ({verification.insert}) {_COUNTED}"
+    return statement(recorded, **parameters)
 
 
 def _assignments(level: _Level) -> tuple[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from consumers.domain.work import Carried, Finding, LedgerRow, Proof, Task
 from consumers.stores.rules import Rules, rules_digest
+from consumers.stores.sql import verification
 from consumers.stores.sql.batch import carry_out
 from consumers.stores.sql.catalog import Catalog, read_catalog
 from consumers.stores.sql.customers import customers_of
@@ -55,7 +56,8 @@ class SqlStore:
         """Compare the rules with the live schema; empty: safe to run. Touches nothing."""
         with self._engine.connect() as connection:
             catalog = self._catalog(connection)
-            unfit = list(self._guard.findings(connection)) if self._guard else []
+            unfit = list(verification.findings(connection))
+            unfit += self._guard.findings(connection) if self._guard else []
         found = [*findings(self._rules, catalog), *unfit]
         self._plan = None if found else plan_for(self._rules, catalog)
         return found

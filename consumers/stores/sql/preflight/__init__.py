@@ -17,6 +17,7 @@
 | `trigger` | it would run with, or undo, every change |
 | `unmapped_table` | it refers to a customer, and nobody has said what happens to it |
 | `guard` | the database cannot run it (looked at by the store, which has a connection) |
+| `temporary` | the role may make no temporary table to verify a change (looked at by the store too) |
 | `missing_ledger`, `ledger_columns` | the proof could not be written |
 """
 

@@ -1,0 +1,75 @@
+"""What must be true of a cell after its strategy: a condition of the value alone.
+
+A cell that meets it holds nothing of an old value that did not meet it already. Where the new value is made anew each
+time, it must differ from the old one even so.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from consumers.stores.rules.strategies import UNIQUE, Static, Truncate, UniqueEmail
+from consumers.stores.sql.catalog import Column
+from consumers.stores.sql.expressions import AnyStrategy, Expression, static_text
+from consumers.stores.sql.names import quote
+
+_UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
+
+
+def met(strategy: AnyStrategy, column: Column, alias: str, parameter: str) -> Expression:
+    """True, never NULL, where `alias.column` is as the strategy leaves it. `parameter`: a free name to bind a value."""
+    return _BUILDERS[strategy.kind](strategy, column, f"{alias}.{quote(column.name)}", parameter)
+
+
+def is_uuid(cell: str) -> str:
+    """True, never NULL, for a random UUID."""
+    return f"coalesce(CAST({cell} AS text) ~ '{_UUID}', false)"
+
+
+def is_fresh(strategy: AnyStrategy) -> bool:
+    """Whether the new value is another one each time."""
+    return strategy.kind in UNIQUE
+
+
+def _or_null(cell: str, condition: str) -> str:
+    return f"({cell} IS NULL OR {condition})"
+
+
+def _set_null(_strategy: AnyStrategy, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(f"{cell} IS NULL")
+
+
+def _static(strategy: Static, column: Column, cell: str, parameter: str) -> Expression:
+    value = f"CAST(CAST({{{{{parameter}}}}} AS text) AS {column.type})"
+    return Expression(f"{cell} IS NOT DISTINCT FROM {value}", {parameter: static_text(strategy.value)})
+
+
+def _zeros(_strategy: AnyStrategy, column: Column, cell: str, _parameter: str) -> Expression:
+    if column.is_text:
+        return Expression(_or_null(cell, f"CAST({cell} AS text) ~ '^0*$'"))
+    zero = "'1970-01-01 00:00:00+00'" if column.is_date else "0"
+    return Expression(_or_null(cell, f"{cell} = CAST({zero} AS {column.type})"))
+
+
+def _unique_token(_strategy: AnyStrategy, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(_or_null(cell, is_uuid(cell)))
+
+
+def _unique_email(strategy: UniqueEmail, _column: Column, cell: str, parameter: str) -> Expression:
+    address = f"left({cell}, 33) ~ '^[0-9a-f]{{32}}@$' AND substr({cell}, 34) = CAST({{{{{parameter}}}}} AS text)"
+    return Expression(_or_null(cell, f"({address})"), {parameter: strategy.domain})
+
+
+def _truncate(strategy: Truncate, column: Column, cell: str, _parameter: str) -> Expression:
+    if strategy.to is not None:
+        return Expression(_or_null(cell, f"{cell} = CAST(date_trunc('{strategy.to}', {cell}) AS {column.type})"))
+    return Expression(_or_null(cell, f"char_length(CAST({cell} AS text)) <= {strategy.characters}"))
+
+
+_BUILDERS: Mapping[str, Callable[[Any, Column, str, str], Expression]] = {
+    "set_null": _set_null,
+    "static": _static,
+    "zeros": _zeros,
+    "unique_token": _unique_token,
+    "unique_email": _unique_email,
+    "truncate": _truncate,
+}

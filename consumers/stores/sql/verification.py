@@ -1,0 +1,126 @@
+"""Looks again, inside the transaction, at every row it has changed.
+
+Masked cells must be as their strategies leave them, all others as they were. What the old cells held is kept as keyed
+fingerprints in a temporary table that is empty again with the end of the transaction; the key lives in memory for one
+batch. Memory does not grow with the rows of a customer.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, TextClause, text
+
+from consumers.domain.work import Finding
+from consumers.stores.rules.model import Table
+from consumers.stores.sql.catalog import Relation
+from consumers.stores.sql.expectations import is_fresh, is_uuid, met
+from consumers.stores.sql.names import listed, quote, statement
+
+KEY = "fingerprint_key"
+NOT_VERIFIED = "not_verified"
+
+
+_MAY_REMEMBER = text("SELECT has_database_privilege(current_database(), 'TEMPORARY'), current_database(), current_user")
+
+
+class Verification(NamedTuple):
+    """Of one table. `places` name the columns of `violations`, behind the customer's ordinal: true where it is wrong.
+
+    `fingerprints` and `kept` are select lists over the old row (alias c) and over what is recorded of it.
+    """
+
+    create: str
+    fingerprints: str
+    recorded: str
+    insert: str
+    violations: TextClause
+    places: Sequence[str]
+
+
+class _Check(NamedTuple):
+    place: str
+    wrong: str
+    parameters: Mapping[str, Any] = {}
+
+
+def verification_of(number: int, rules: Table, relation: Relation) -> Verification:
+    """How the rows of the table are verified. `number` names its temporary table."""
+    others, fresh = _others(rules, relation), _fresh(rules)
+    columns = ["others", *(f"f{each}" for each in range(len(fresh)))]
+    table = _temporary(number, columns)
+    checks = list(_checks(rules, relation, others, fresh))
+    wrong = ", ".join(f"bool_or({each.wrong})" for each in checks)
+    anything = " OR ".join(each.wrong for each in checks)
+    row = "c.tableoid = v.relation AND c.ctid = v.id"
+    violations = (
+        f"SELECT v.ord, {wrong} FROM {table} AS v LEFT JOIN {relation.sql} AS c ON {row} "  # noqa: S608 - names are quoted
+        f"WHERE {anything} GROUP BY v.ord ORDER BY v.ord LIMIT 1"
+    )
+    return Verification(
+        create=f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} (ord bigint, relation oid, id tid, "
+        f"{', '.join(f'{name} bigint' for name in columns)}) ON COMMIT DELETE ROWS",
+        fingerprints=", ".join(
+            f"{cells} AS {name}"
+            for name, cells in zip(columns, [_row_print(others), *map(_cell_print, fresh)], strict=True)
+        ),
+        recorded=", ".join(f"old.{name}" for name in columns),
+        insert=f"INSERT INTO {table} SELECT ord, relation, id, {', '.join(columns)} FROM changed",  # noqa: S608
+        violations=statement(violations, **{name: value for each in checks for name, value in each.parameters.items()}),
+        places=[each.place for each in checks],
+    )
+
+
+def findings(connection: Connection) -> Iterator[Finding]:
+    """What would keep a batch from being verified."""
+    allowed, database, role = connection.execute(_MAY_REMEMBER).one()
+    if not allowed:
+        repair = f"GRANT TEMPORARY ON DATABASE {quote(database)} TO {quote(role)};"
+        message = "no temporary table could be made to verify a change."
+        yield Finding("temporary", "store.url", message, repair)
+
+
+def violated(connection: Connection, verifications: Mapping[str, Verification], key: int) -> str | None:
+    """The first place that is not as it must be: `table.column`, `table.*` for a kept cell; None: all is well."""
+    for table, each in verifications.items():
+        for _, *wrong in connection.execute(each.violations, {KEY: key}):
+            return f"{table}.{next(place for place, found in zip(each.places, wrong, strict=True) if found)}"
+    return None
+
+
+def _temporary(number: int, columns: Sequence[str]) -> str:
+    # a new column makes another table: one of an older shape may still be there
+    return f"pg_temp.lapse_changed_{number}_{zlib.crc32(' '.join(columns).encode()):08x}"
+
+
+def _others(rules: Table, relation: Relation) -> list[str]:
+    """Columns nothing is done to. What the database computes itself follows the others."""
+    rewritten = {*rules.mask, rules.flag, rules.token.column if rules.token else None}
+    return [name for name, column in relation.columns.items() if name not in rewritten and not column.generated]
+
+
+def _fresh(rules: Table) -> list[str]:
+    masked = [name for name, strategy in rules.mask.items() if is_fresh(strategy)]
+    return masked + ([rules.token.column] if rules.token else [])
+
+
+def _checks(rules: Table, relation: Relation, others: Sequence[str], fresh: Sequence[str]) -> Iterator[_Check]:
+    yield _Check("row", "c.ctid IS NULL")  # changed once more, or gone
+    yield _Check("*", f"{_row_print(others)} IS DISTINCT FROM v.others")
+    for number, (name, strategy) in enumerate(rules.mask.items()):
+        expected = met(strategy, relation.columns[name], "c", f"e{number}")
+        yield _Check(name, f"NOT {expected.sql}", expected.parameters)
+    for number, name in enumerate(fresh):
+        yield _Check(name, f"{_cell_print(name)} = v.f{number}")
+    if rules.token:
+        yield _Check(rules.token.column, f"NOT {is_uuid(f'c.{quote(rules.token.column)}')}")
+    if rules.flag:
+        yield _Check(rules.flag, f"c.{quote(rules.flag)} IS NOT TRUE")
+
+
+def _row_print(columns: Sequence[str]) -> str:
+    return f"hashtextextended(CAST(ROW({listed(columns, 'c')}) AS text), CAST({{{{{KEY}}}}} AS bigint))"
+
+
+def _cell_print(column: str) -> str:
+    return f"hashtextextended(CAST(c.{quote(column)} AS text), CAST({{{{{KEY}}}}} AS bigint))"
