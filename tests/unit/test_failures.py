@@ -81,6 +81,7 @@ def test_ten_unknown_schemas_in_a_minute_are_a_flood() -> None:
     assert not flooded({}, nine, 0)
     assert flooded(nine, ["t-0-9"], FLOOD_MICROS - 1)
     assert not flooded(nine, ["t-0-9"], FLOOD_MICROS)
+    assert flooded(dict.fromkeys(nine, FLOOD_MICROS), ["t-0-9"], FLOOD_MICROS + 1)
     assert not flooded(nine, ["t-0-8"], 0), "the same record again"
     assert flooded({}, [f"t-0-{number}" for number in range(10)], 0)
     assert not flooded(dict.fromkeys(map(str, range(20)), 0), [], 0)
@@ -88,6 +89,9 @@ def test_ten_unknown_schemas_in_a_minute_are_a_flood() -> None:
 
 def test_batches_shrink_over_the_budget_and_grow_back_well_within_it() -> None:
     assert records_at_once(500, 500, 61, 60) == 250
+    assert records_at_once(500, 500, 60, 60) == 500
+    assert isinstance(records_at_once(501, 501, 61, 60), int)
+    assert [records_at_once(100, 500, took, 60) for took in (14, 15)] == [200, 100]
     assert records_at_once(1, 500, 61, 60) == 1
     assert records_at_once(250, 500, 30, 60) == 250
     assert records_at_once(250, 500, 14, 60) == 500

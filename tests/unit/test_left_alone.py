@@ -140,6 +140,7 @@ def test_nothing_is_pruned_while_a_command_is_in_flight() -> None:
 
 def test_what_a_service_owes_is_summed_over_customers() -> None:
     assert owed([committed(), committed()])["crm"] == Owed(outcomes=2, committed=2, since=NOW)
+    assert owed([finished(committed(), crm="FAILED")] * 2)["crm"] == Owed(failed=2)
     assert owed([with_a_past(BASE)] * 2)["crm"] == Owed(deferred=2, deferred_until=NOW + 90 * DAY)
 
 
