@@ -54,8 +54,9 @@ class BatchWriter:
         for _ in races():
             now = self._clock.now()
             decisions = [_decide(items[customer], tasks[customer], policy, now) for customer in items]
-            again = self._carry_out([each for each in decisions if _is_news(each, policy)], policy, written)
-            again |= self._confirm([each for each in decisions if not _is_news(each, policy)], written)
+            judged = [(each, _is_news(each, policy)) for each in decisions]
+            again = self._carry_out([each for each, is_news in judged if is_news], policy, written)
+            again |= self._confirm([each for each, is_news in judged if not is_news], written)
             _note_discarded(tasks, items, again, written)
             if not again:
                 break

@@ -7,9 +7,9 @@ time, it must differ from the old one even so.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from consumers.stores.rules.strategies import UNIQUE, Static, Truncate, UniqueEmail
+from consumers.stores.rules.strategies import Static, Truncate, UniqueEmail
 from consumers.stores.sql.catalog import Column
-from consumers.stores.sql.expressions import AnyStrategy, Expression, static_text
+from consumers.stores.sql.expressions import AnyStrategy, Expression, static_text, static_value, to_start, zero
 from consumers.stores.sql.names import quote
 
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
@@ -25,11 +25,6 @@ def is_uuid(cell: str) -> str:
     return f"coalesce(CAST({cell} AS text) ~ '{_UUID}', false)"
 
 
-def is_fresh(strategy: AnyStrategy) -> bool:
-    """Whether the new value is another one each time."""
-    return strategy.kind in UNIQUE
-
-
 def _or_null(cell: str, condition: str) -> str:
     return f"({cell} IS NULL OR {condition})"
 
@@ -39,15 +34,14 @@ def _set_null(_strategy: AnyStrategy, _column: Column, cell: str, _parameter: st
 
 
 def _static(strategy: Static, column: Column, cell: str, parameter: str) -> Expression:
-    value = f"CAST(CAST({{{{{parameter}}}}} AS text) AS {column.type})"
-    return Expression(f"{cell} IS NOT DISTINCT FROM {value}", {parameter: static_text(strategy.value)})
+    same = f"{cell} IS NOT DISTINCT FROM {static_value(column, parameter)}"
+    return Expression(same, {parameter: static_text(strategy.value)})
 
 
 def _zeros(_strategy: AnyStrategy, column: Column, cell: str, _parameter: str) -> Expression:
     if column.is_text:
         return Expression(_or_null(cell, f"CAST({cell} AS text) ~ '^0*$'"))
-    zero = "'1970-01-01 00:00:00+00'" if column.is_date else "0"
-    return Expression(_or_null(cell, f"{cell} = CAST({zero} AS {column.type})"))
+    return Expression(_or_null(cell, f"{cell} = {zero(column)}"))
 
 
 def _unique_token(_strategy: AnyStrategy, _column: Column, cell: str, _parameter: str) -> Expression:
@@ -61,7 +55,7 @@ def _unique_email(strategy: UniqueEmail, _column: Column, cell: str, parameter: 
 
 def _truncate(strategy: Truncate, column: Column, cell: str, _parameter: str) -> Expression:
     if strategy.to is not None:
-        return Expression(_or_null(cell, f"{cell} = CAST(date_trunc('{strategy.to}', {cell}) AS {column.type})"))
+        return Expression(_or_null(cell, f"{cell} = {to_start(strategy, column, cell)}"))
     return Expression(_or_null(cell, f"char_length(CAST({cell} AS text)) <= {strategy.characters}"))
 
 

@@ -33,6 +33,23 @@ def static_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def static_value(column: Column, parameter: str) -> str:
+    """A bound static value as this column's type."""
+    # text first: a cast from text runs the type's input function and never cuts silently, as a cast to varchar(n) does
+    return f"CAST(CAST({{{{{parameter}}}}} AS text) AS {column.type})"
+
+
+def zero(column: Column) -> str:
+    """The zero of a number's or date's type."""
+    written = "'1970-01-01 00:00:00+00'" if column.is_date else "0"
+    return f"CAST({written} AS {column.type})"
+
+
+def to_start(strategy: Truncate, column: Column, cell: str) -> str:
+    """The first instant of the cell's year, month or day."""
+    return f"CAST(date_trunc('{strategy.to}', {cell}) AS {column.type})"
+
+
 def _unless_null(cell: str, value: str) -> str:
     return f"CASE WHEN {cell} IS NOT NULL THEN {value} END"
 
@@ -42,16 +59,13 @@ def _set_null(_strategy: SetNull, _column: Column, _cell: str, _parameter: str) 
 
 
 def _static(strategy: Static, column: Column, _cell: str, parameter: str) -> Expression:
-    # text first: a cast from text runs the type's input function and never cuts silently, as a cast to varchar(n) does
-    sql = f"CAST(CAST({{{{{parameter}}}}} AS text) AS {column.type})"
-    return Expression(sql, {parameter: static_text(strategy.value)})
+    return Expression(static_value(column, parameter), {parameter: static_text(strategy.value)})
 
 
 def _zeros(_strategy: Zeros, column: Column, cell: str, _parameter: str) -> Expression:
     if column.is_text:
         return Expression(f"CAST(repeat('0', char_length({cell})) AS {column.type})")
-    zero = "'1970-01-01 00:00:00+00'" if column.is_date else "0"
-    return Expression(_unless_null(cell, f"CAST({zero} AS {column.type})"))
+    return Expression(_unless_null(cell, zero(column)))
 
 
 def _unique_token(_strategy: UniqueToken, column: Column, cell: str, _parameter: str) -> Expression:
@@ -65,7 +79,7 @@ def _unique_email(strategy: UniqueEmail, column: Column, cell: str, parameter: s
 
 def _truncate(strategy: Truncate, column: Column, cell: str, _parameter: str) -> Expression:
     if strategy.to is not None:
-        return Expression(f"CAST(date_trunc('{strategy.to}', {cell}) AS {column.type})")
+        return Expression(to_start(strategy, column, cell))
     return Expression(f"CAST(left(CAST({cell} AS text), {strategy.characters}) AS {column.type})")
 
 

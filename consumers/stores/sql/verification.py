@@ -13,21 +13,20 @@ from sqlalchemy import Connection, TextClause, text
 
 from consumers.domain.work import Finding
 from consumers.stores.rules.model import Table
+from consumers.stores.rules.strategies import UNIQUE
 from consumers.stores.sql.catalog import Relation
-from consumers.stores.sql.expectations import is_fresh, is_uuid, met
+from consumers.stores.sql.expectations import is_uuid, met
 from consumers.stores.sql.names import listed, quote, statement
 
 KEY = "fingerprint_key"
 NOT_VERIFIED = "not_verified"
-
-
 _MAY_REMEMBER = text("SELECT has_database_privilege(current_database(), 'TEMPORARY'), current_database(), current_user")
 
 
 class Verification(NamedTuple):
     """Of one table. `places` name the columns of `violations`, behind the customer's ordinal: true where it is wrong.
 
-    `fingerprints` and `kept` are select lists over the old row (alias c) and over what is recorded of it.
+    `fingerprints` and `recorded` are select lists: over the row before the change (alias c), over what is kept of it.
     """
 
     create: str
@@ -100,7 +99,7 @@ def _others(rules: Table, relation: Relation) -> list[str]:
 
 
 def _fresh(rules: Table) -> list[str]:
-    masked = [name for name, strategy in rules.mask.items() if is_fresh(strategy)]
+    masked = [name for name, strategy in rules.mask.items() if strategy.kind in UNIQUE]
     return masked + ([rules.token.column] if rules.token else [])
 
 
