@@ -136,4 +136,5 @@ def _purpose_fields(name: str, state: PurposeState) -> dict[str, Any]:
 
 def _command_fields(command: Command) -> dict[str, Any]:
     votes = {service: vote._asdict() for service, vote in command.votes.items()}
-    return {**command._asdict(), "votes": votes, "outcomes": dict(command.outcomes)}
+    maps = {"outcomes": dict(command.outcomes), "reopened": dict(command.reopened)}
+    return {**command._asdict(), "votes": votes, **maps}

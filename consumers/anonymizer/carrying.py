@@ -10,6 +10,7 @@ from consumers.domain.errors import TransientError
 from consumers.domain.failures import MOST_OF_BATCH, Share
 from consumers.domain.item import GIVEN_UP
 from consumers.domain.work import Carried, Task
+from consumers.items import races
 from consumers.ports import Clock, FaultPoints, Record, Store, Table
 from consumers.runtime.barrier import Barrier
 from consumers.runtime.control import Control
@@ -43,29 +44,17 @@ class Carrying:
     def carry_out(self, orders: Mapping[Order, Record]) -> None:
         """Carry out what the items allow; answer the rest with SUPERSEDED. A second call changes nothing."""
         started = self._clock.now()
-        carried_out = self._store.ledger([order.command_id for order in orders])
-        self._barrier.wait()
-        # read behind the barrier: a retention made longer meanwhile counts
-        control = Control.read(self._table)
-        purpose = purpose_in_force(control, self._purpose, self._service)
-        objections = self._store.guard([each.customer_id for each in orders if each.command_id not in carried_out])
-        rulings = self._commits.rule(
-            list(orders),
-            purpose,
-            control.policy,
-            carried_out=carried_out.keys(),
-            halted=control.halted,
-            objecting=objections.keys(),
-        )
+        carried_out = self._store.ledger([order.command_id for order in orders]).keys()
+        rulings = self._rule(list(orders), carried_out)
         self._faults.reach("anonymizer.after_commit")
-        done = self._change([each for each in rulings if each.go], carried_out.keys())
-        done |= {each.order: _too_late(each.order, objections) for each in rulings if each.verdict.step == REFUSED_LATE}
+        done = self._change([each for each in rulings if each.go], carried_out)
+        done |= {each.order: _too_late(each) for each in rulings if each.verdict.step == REFUSED_LATE}
         _refuse_most(done)
         self._faults.reach("anonymizer.after_database")
         outcomes = [Outcome(order, _outcome(carried), carried.deferred_until) for order, carried in done.items()]
-        self._commits.record(outcomes, control.policy)
+        self._commits.record(outcomes, Control.read(self._table).policy)
         for ruling in rulings:
-            self._answer(ruling, done.get(ruling.order), objections, started)
+            self._answer(ruling, done.get(ruling.order), started)
         for order, carried in done.items():
             if carried.outcome in GIVEN_UP:
                 self._dead_letters.send(orders[order], _code(carried))
@@ -79,6 +68,33 @@ class Carrying:
         self._commits.record([Outcome(order, "FAILED")], policy)
         self._trail.send(Answer(order, "FAILED", {}, self._clock.now(), error_code=code))
 
+    def _rule(self, orders: Sequence[Order], carried_out: Collection[str]) -> list[Ruling]:
+        """Rule on each order behind a barrier; on a replay once more, behind one that is taken when it is written.
+
+        What is acknowledged before a service owes the command again speaks against that; what comes later is too late.
+        """
+        rulings: dict[Order, Ruling] = {}
+        replays: list[Ruling] = []
+        for _ in races():
+            self._barrier.wait()
+            # read behind the barrier: a retention made longer meanwhile counts
+            control = Control.read(self._table)
+            waiting = [each.order for each in replays] or orders
+            ruled = self._commits.rule(
+                waiting,
+                purpose_in_force(control, self._purpose, self._service),
+                control.policy,
+                carried_out=carried_out,
+                halted=control.halted,
+                objections=self._store.guard([o.customer_id for o in waiting if o.command_id not in carried_out]),
+                replayed={each.order.customer_id: each.stored for each in replays},
+            )
+            rulings |= {each.order: each for each in ruled}
+            replays = [each for each in ruled if each.verdict.step == "REPLAY"]
+            if not replays:
+                break
+        return [rulings[order] for order in orders]
+
     def _change(self, rulings: Sequence[Ruling], carried_out: Collection[str]) -> dict[Order, Carried]:
         """Change the database for what its ledger does not have; what it has is never touched again."""
         there = [each.order for each in rulings if each.order.command_id in carried_out]
@@ -88,7 +104,7 @@ class Carrying:
         answers = self._store.anonymize([_task(each) for each in new]) if new else ()
         return done | {each.order: carried for each, carried in zip(new, answers, strict=True)}
 
-    def _answer(self, ruling: Ruling, carried: Carried | None, objections: Mapping[str, str], started: int) -> None:
+    def _answer(self, ruling: Ruling, carried: Carried | None, started: int) -> None:
         row = ruling.stored.row
         refused = ruling.verdict.step == "REFUSED"
         self._trail.send(
@@ -99,7 +115,7 @@ class Carrying:
                 started,
                 table_version=row.version if row else None,
                 committed_at=ruling.command.committed_at if carried else None,
-                error_code=carried.error_code if carried else objections.get(ruling.order.customer_id),
+                error_code=carried.error_code if carried else ruling.objection,
                 deferred_until=carried.deferred_until if carried else None,
             )
         )
@@ -115,9 +131,9 @@ def _refuse_most(done: Mapping[Order, Carried]) -> None:
         raise TransientError("most customers of a batch fail in the database", code=MOST_OF_BATCH)
 
 
-def _too_late(order: Order, objections: Mapping[str, str]) -> Carried:
+def _too_late(ruling: Ruling) -> Carried:
     """The guard objects to what is committed already: nothing is touched, a person is paged."""
-    return Carried(REFUSED_LATE, {}, objections[order.customer_id])
+    return Carried(REFUSED_LATE, {}, ruling.objection)
 
 
 def _code(carried: Carried) -> str:

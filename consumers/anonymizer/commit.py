@@ -4,21 +4,22 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from consumers.anonymizer.reading import Order
-from consumers.domain.commands import Verdict, judge
 from consumers.domain.item import Command
 from consumers.domain.outcomes import record_outcome
 from consumers.domain.policy import Policy, Purpose
+from consumers.domain.verdicts import Verdict, judge
 from consumers.items import Change, Items, Stored, races
 from consumers.ports import Clock, Metrics, RecordSink
 from consumers.runtime.measures import RACES, WRITES
 
 
 class Ruling(NamedTuple):
-    """What may be done about an order, and the item it was decided on."""
+    """What may be done about an order, and the item it was decided on. `objection`: what this service's guard says."""
 
     order: Order
     verdict: Verdict
     stored: Stored
+    objection: str | None = None
 
     @property
     def command(self) -> Command:
@@ -30,7 +31,7 @@ class Ruling(NamedTuple):
     @property
     def go(self) -> bool:
         """Whether the database may be changed."""
-        return self.verdict.step in {"COMMIT", "REPLAY", "GO_ON"}
+        return self.verdict.step in {"COMMIT", "CONFIRM", "GO_ON"}
 
 
 class Outcome(NamedTuple):
@@ -56,18 +57,31 @@ class Commits:
         *,
         carried_out: Collection[str],
         halted: bool,
-        objecting: Collection[str] = (),
+        objections: Mapping[str, str],
+        replayed: Mapping[str, Stored],
     ) -> list[Ruling]:
-        """Rule on each order; commits and replays are written and acknowledged on lapse.state when this returns."""
+        """Rule on each order; commits and replays are written and acknowledged on lapse.state when this returns.
+
+        `replayed`: items of customers as they were with their replay before the caller's barrier.
+        """
         rulings: dict[str, Ruling] = {}
         open_orders = {order.customer_id: order for order in orders}
-        items = self._items.read(open_orders)
+        items = {**self._items.read(open_orders.keys() - replayed.keys()), **replayed}
         for _ in races():
             judged = [
-                self._judge(open_orders[customer], stored, purpose, policy, carried_out, objecting, halted=halted)
+                self._judge(
+                    open_orders[customer],
+                    stored,
+                    purpose,
+                    policy,
+                    carried_out,
+                    objections.get(customer),
+                    halted=halted,
+                    waited=customer in replayed,
+                )
                 for customer, stored in items.items()
             ]
-            items = self._settle(judged, policy, rulings)
+            items, replayed = self._settle(judged, policy, rulings), {}
             if not items:
                 break
         self._sink.flush()
@@ -80,9 +94,10 @@ class Commits:
         purpose: Purpose,
         policy: Policy,
         carried_out: Collection[str],
-        objecting: Collection[str],
+        objection: str | None,
         *,
         halted: bool,
+        waited: bool,
     ) -> Ruling:
         verdict = judge(
             stored.item,
@@ -94,13 +109,14 @@ class Commits:
             carried_out=order.command_id in carried_out,
             halted=halted,
             attempt=order.attempt,
-            objects=order.customer_id in objecting,
+            objects=objection is not None,
+            waited=waited,
         )
-        return Ruling(order, verdict, stored)
+        return Ruling(order, verdict, stored, objection)
 
     def _settle(self, judged: Sequence[Ruling], policy: Policy, rulings: dict[str, Ruling]) -> dict[str, Stored]:
         """Write what must be written first; the items to rule on again."""
-        to_write = [each for each in judged if each.verdict.step in {"COMMIT", "REPLAY", "REFUSED"}]
+        to_write = [each for each in judged if each.verdict.item is not each.stored.item]
         results = self._items.write([Change(each.stored, each.verdict.item) for each in to_write], policy)
         again = {stored.item.customer_id: stored for stored, done in results if not done}
         self._count(len(results), len(again))

@@ -1,26 +1,24 @@
-"""The life of a command: claim, lease, commit point, replay. Each function is one row of "who writes what".
+"""The life of a command up to its commit point: claim, lease, deferral. Each function is one row of "who writes what".
 
 Every result is written under the condition that the item is still as it was read; a lost race means: read again,
 decide again. All times are microseconds since the epoch, UTC.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from consumers.domain.due import command_id, counted, is_due
+from consumers.domain.due import command_id, is_due
 from consumers.domain.item import (
     AWAITED,
     Command,
     Item,
     PurposeState,
     as_command,
-    outstanding,
     owing,
     unanswered,
 )
 from consumers.domain.policy import Mode, Policy, Purpose, armed, live
-from consumers.domain.registers import spend
-from consumers.domain.votes import agreed, refused, retry_at
+from consumers.domain.votes import retry_at
 
 
 class Sent(NamedTuple):
@@ -166,82 +164,3 @@ def _attempt(
 
 def _carrying(item: Item, purpose: str, command: Command) -> PurposeState:
     return item.of(purpose)._replace(command=command, attempt=command.attempt)
-
-
-class Verdict(NamedTuple):
-    """What an anonymizer may do with a command for one service.
-
-    COMMIT and REPLAY: write `item` first, then act. GO_ON: somebody committed already; publish the item, then act.
-    REFUSED: the guard objects before the commit; write `item`, which withdraws the command. REFUSED_LATE: it objects
-    after the commit; an outcome. SUPERSEDED: an answer to one message, never an outcome of the command. With the last
-    three nothing is touched.
-    """
-
-    step: Literal["COMMIT", "REPLAY", "GO_ON", "REFUSED", "REFUSED_LATE", "SUPERSEDED"]
-    item: Item
-
-
-def judge(
-    item: Item,
-    purpose: Purpose,
-    service: str,
-    message: str,
-    policy: Policy,
-    now: int,
-    *,
-    carried_out: bool,
-    halted: bool,
-    attempt: int | None = None,
-    objects: bool = False,
-) -> Verdict:
-    """Decide whether a service may carry out the command named in a message, by the item alone.
-
-    `carried_out`: this service's ledger has the command. It stops a replay, but never skips the commit point.
-    `attempt` is the message's; `objects`: this service's guard lists the customer.
-    """
-    state = item.of(purpose.name)
-    command = state.command if state.command and state.command.id == message else None
-    if command and command.phase == "COMMITTED" and service in outstanding(command):
-        return Verdict("REFUSED_LATE" if objects else "GO_ON", item)
-    if objects:
-        withdrawn = refused(item, purpose, message, attempt, policy, now)
-        return Verdict("SUPERSEDED", item) if withdrawn is None else Verdict("REFUSED", withdrawn)
-    if item.holds or halted:
-        return Verdict("SUPERSEDED", item)
-    if command and _may_commit(item, purpose, command, service, policy, now):
-        return Verdict("COMMIT", _committed(item, purpose, command, policy, now))
-    reopened = _reopened(state, message, service, now + policy.lease)
-    if reopened and not carried_out and not counted(item, purpose, policy):
-        return Verdict("REPLAY", item.having(purpose.name, state._replace(command=reopened)))
-    return Verdict("SUPERSEDED", item)
-
-
-def _may_commit(item: Item, purpose: Purpose, command: Command, service: str, policy: Policy, now: int) -> bool:
-    return (
-        command.phase == "ISSUED"
-        and service in command.services
-        and agreed(command, now - policy.lease)
-        and is_due(item, purpose, policy, now)
-    )
-
-
-def _committed(item: Item, purpose: Purpose, command: Command, policy: Policy, now: int) -> Item:
-    products = {
-        name: spend(product, purpose.name) if policy.lists(purpose, name) else product
-        for name, product in item.products.items()
-    }
-    committed = command._replace(phase="COMMITTED", committed_at=now)
-    state = item.of(purpose.name)._replace(command=committed)
-    return item._replace(products=products).having(purpose.name, state)
-
-
-def _reopened(state: PurposeState, message: str, service: str, lease_until: int) -> Command | None:
-    """The command of `message` with this service outstanding again, where it is committed or was the last one."""
-    command, last = state.command, state.last
-    if command is None and last is not None and last.id == message:
-        command = as_command(state, last, lease_until)
-    if command is None or command.id != message or command.phase != "COMMITTED":
-        return None
-    services = command.services if service in command.services else (*command.services, service)
-    outcomes = {name: outcome for name, outcome in command.outcomes.items() if name != service}
-    return command._replace(services=services, outcomes=outcomes, lease_until=lease_until)

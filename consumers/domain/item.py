@@ -29,7 +29,8 @@ AWAITED = Vote("UNKNOWN", 0)
 class Command(NamedTuple):
     """A command in flight. ASKED: services vote; ISSUED: may commit; COMMITTED: is carried out everywhere.
 
-    `votes` names every service that is asked, from the claim on.
+    `votes` names every service that is asked, from the claim on. `reopened`: services that a replay has made
+    outstanding again and not yet confirmed, each with the outcome it had; empty text where it had none.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Command(NamedTuple):
     votes: Mapping[str, Vote] = MappingProxyType({})
     outcomes: Mapping[str, str] = _NONE
     committed_at: int | None = None
+    reopened: Mapping[str, str] = _NONE
 
 
 class Last(NamedTuple):

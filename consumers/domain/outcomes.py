@@ -1,6 +1,6 @@
 """Outcomes: what a service has done for a committed command, and the end of the command with the last one."""
 
-from consumers.domain.item import FINISHED, GIVEN_UP, Item, Last, outstanding
+from consumers.domain.item import FINISHED, GIVEN_UP, Command, Item, Last, PurposeState, outstanding
 
 
 def record_outcome(
@@ -17,14 +17,20 @@ def record_outcome(
         return None
     if service not in outstanding(command) or outcome not in FINISHED | GIVEN_UP:
         return None
-    command = command._replace(outcomes={**command.outcomes, service: outcome})
+    reopened = {name: before for name, before in command.reopened.items() if name != service}
+    command = command._replace(outcomes={**command.outcomes, service: outcome}, reopened=reopened)
     if outcome == "DEFERRED" and deferred_until is not None:
         state = state._replace(deferred={**state.deferred, service: deferred_until})
+    return item.having(purpose, completed(state, command, now))
+
+
+def completed(state: PurposeState, command: Command, now: int) -> PurposeState:
+    """The state with a committed command, which is the last one where no service is outstanding any more."""
     if outstanding(command):
-        return item.having(purpose, state._replace(command=command))
+        return state._replace(command=command)
     assert command.committed_at is not None, "a committed command has a time"
     last = Last(command.id, command.services, command.outcomes, command.committed_at, now)
-    return item.having(purpose, state._replace(command=None, retry_at=None, last=last))
+    return state._replace(command=None, retry_at=None, last=last)
 
 
 def abandon(item: Item, purpose: str, command_id: str, service: str, now: int) -> Item | None:

@@ -18,12 +18,13 @@ from consumers.adapters.memory.sink import MemorySink
 from consumers.adapters.memory.source import MemorySource
 from consumers.adapters.metrics import PrometheusMetrics
 from consumers.app import new_stamp
-from consumers.domain.commands import claim, judge
+from consumers.domain.commands import claim
 from consumers.domain.index import IndexKeys
 from consumers.domain.item import Item
 from consumers.domain.names import Names
 from consumers.domain.registers import Event, Product
 from consumers.domain.rows import state_key
+from consumers.domain.verdicts import judge
 from consumers.item_record import from_bytes
 from consumers.items import Change, Items
 from consumers.local import Services

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.model.checker import Move
 from tests.model.customer import Item
-from tests.model.decisions import Verdict, judge, recorded
+from tests.model.decisions import Verdict, confirmed, judge, recorded
 from tests.model.properties import (
     broken_by_change,
     broken_by_commit,
@@ -61,6 +61,8 @@ def rule(world: World, scenario: Scenario, service: int, slot: Slot, job: Job) -
         committed = with_job(committing(world, item, named), service, slot, after)
         broken = broken_by_commit if step == "COMMIT" else broken_by_replay
         yield Move(label, committed, breaks=broken(world, scenario, job))
+    elif step == "CALLED_OFF":
+        yield Move(label, with_job(world._replace(item=item), service, slot, after))
     elif step == "REFUSED":
         yield Move(label, with_job(objecting(world, item), service, slot, after))
     elif after is None:
@@ -82,6 +84,28 @@ def _judged(item: Item, world: World, scenario: Scenario, service: int, job: Job
     )
 
 
+def wait_again(world: World, scenario: Scenario, service: int, slot: Slot, job: Job) -> Iterator[WorldMove]:
+    """A replay is written: the end of the log now is what the barrier is to wait for before it is confirmed."""
+    after = job._replace(next="confirm", end=len(world.log))
+    yield Move(f"{_name(service, slot)}: reads the end of the log again", with_job(world, service, slot, after))
+
+
+def confirm(world: World, scenario: Scenario, service: int, slot: Slot, job: Job) -> Iterator[WorldMove]:
+    """Row *replay confirmed*: nothing has changed since it was written and folded; else judged again."""
+    if world.row.offset < job.end:
+        return
+    assert job.seen is not None, "it has written it"
+    if world.item != job.seen:
+        again = with_job(world, service, slot, job._replace(next="rule", seen=None))
+        yield Move(f"{_name(service, slot)}: the item has changed", again)
+        return
+    item = confirmed(world.item, service)
+    after = _ruled(job, Verdict("GO_ON", item), scenario)
+    breaks = broken_by_replay(world, scenario, job)
+    label = f"{_name(service, slot)}: confirms the replay"
+    yield Move(label, with_job(world._replace(item=item), service, slot, after), breaks=breaks)
+
+
 def _ruled(job: Job, verdict: Verdict, scenario: Scenario) -> Job | None:
     """What comes after the verdict: nothing is touched where it is REFUSED, REFUSED_LATE or SUPERSEDED."""
     if verdict.step == "SUPERSEDED":
@@ -89,6 +113,8 @@ def _ruled(job: Job, verdict: Verdict, scenario: Scenario) -> Job | None:
         return None if void else Job(job.message, "outcome", outcome="SUPERSEDED")
     if verdict.step == "REFUSED_LATE":
         return Job(job.message, "outcome", outcome="REFUSED_LATE")
+    if verdict.step == "REPLAY" and scenario.rules.replay_is_confirmed:
+        return job._replace(next="wait", seen=verdict.item)
     ruled = job._replace(verdict=verdict.step, seen=None)
     unheard = verdict.step == "GO_ON" and not scenario.rules.committed_is_published
     if restorable(scenario) and not unheard:
@@ -98,7 +124,7 @@ def _ruled(job: Job, verdict: Verdict, scenario: Scenario) -> Job | None:
 
 def after_publishing(job: Job) -> Job:
     """Straight to the outcome where the ledger had the command; to the database only by a commit."""
-    if job.verdict == "REFUSED":
+    if job.verdict in {"REFUSED", "CALLED_OFF"}:
         return Job(job.message, "offset")
     return Job(job.message, "outcome", outcome="DONE") if job.carried else Job(job.message, "database")
 

@@ -39,13 +39,17 @@ class Register(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command in flight; votes and outcomes by service. Its attempt is the item's. `leased`: its lease still runs."""
+    """A command in flight; votes and outcomes by service. Its attempt is the item's. `leased`: its lease still runs.
+
+    `reopened`: services that a replay has made outstanding again and not yet confirmed; each had done it before.
+    """
 
     id: CommandId
     phase: Phase
     votes: tuple[Vote, ...]
     outcomes: tuple[Outcome, ...]
     leased: bool = True
+    reopened: frozenset[int] = NOBODY
 
 
 class Item(NamedTuple):

@@ -23,7 +23,7 @@ from tests.model.customer import (
 )
 from tests.model.rules import Rules
 
-Step = Literal["COMMIT", "REPLAY", "GO_ON", "REFUSED", "REFUSED_LATE", "SUPERSEDED"]
+Step = Literal["COMMIT", "REPLAY", "CALLED_OFF", "GO_ON", "REFUSED", "REFUSED_LATE", "SUPERSEDED"]
 
 
 class Verdict(NamedTuple):
@@ -88,14 +88,18 @@ def judge(
     """What a service may do about a command named in a message, by the item alone."""
     command = item.command if item.command and item.command.id == named else None
     if command and command.phase == "COMMITTED" and outstanding(command, service):
-        return Verdict("REFUSED_LATE" if objects else "GO_ON", item)
+        if service not in command.reopened or carried:
+            return Verdict("REFUSED_LATE" if objects else "GO_ON", item)
+        stands = _may_replay(item, r) and not objects
+        called_off = Verdict("CALLED_OFF", _answered(item, command, service, "DONE", r))
+        return Verdict("REPLAY", item) if stands else called_off
     if objects:
         withdrawn = refused(item, named, attempt, today)
         return Verdict("SUPERSEDED", item) if withdrawn is None else Verdict("REFUSED", withdrawn)
     if command and _may_commit(item, command, today, r):
         return Verdict("COMMIT", _committed(item, command))
     reopened = _reopened(item, named, service, r)
-    if reopened and _may_replay(item, r, carried=carried):
+    if reopened and not carried and _may_replay(item, r):
         return Verdict("REPLAY", item._replace(command=reopened) if r.replay_writes_commit else item)
     return Verdict("SUPERSEDED", item)
 
@@ -107,9 +111,14 @@ def _may_commit(item: Item, command: Command, today: int, r: Rules) -> bool:
     return command.phase == "ISSUED" and agreed.issuperset(command.votes) and due
 
 
-def _may_replay(item: Item, r: Rules, *, carried: bool) -> bool:
-    kept = (counts(item) and r.replay_checks_facts) or (bool(item.holds) and r.replay_checks_holds)
-    return not kept and not carried
+def _may_replay(item: Item, r: Rules) -> bool:
+    return not (counts(item) and r.replay_checks_facts) and not (item.holds and r.replay_checks_holds)
+
+
+def confirmed(item: Item, service: int) -> Item:
+    """The item with a replay confirmed: what was acknowledged before it was written is in there, and spoke for it."""
+    assert item.command is not None, "a replay is of a command"
+    return item._replace(command=item.command._replace(reopened=item.command.reopened - {service}))
 
 
 def _committed(item: Item, command: Command) -> Item:
@@ -123,12 +132,14 @@ def _reopened(item: Item, named: CommandId, service: int, r: Rules) -> Command |
     """The command with this service outstanding again, where it is committed or was the last one."""
     command = item.command
     if command is not None:
-        joins = command.id == named and command.phase == "COMMITTED" and r.replay_joins_committed
-        return with_outcome(command, service, "")._replace(leased=True) if joins else None
-    if item.last != named:
+        if command.id != named or command.phase != "COMMITTED" or not r.replay_joins_committed:
+            return None
+    elif item.last == named:
+        command = Command(named, "COMMITTED", ("not asked",) * SERVICES, ("DONE",) * SERVICES)
+    else:
         return None
-    complete = Command(named, "COMMITTED", ("not asked",) * SERVICES, ("DONE",) * SERVICES)
-    return with_outcome(complete, service, "")
+    again = with_outcome(command, service, "")._replace(leased=True)
+    return again._replace(reopened=again.reopened | {service}) if r.replay_is_confirmed else again
 
 
 def with_outcome(command: Command, service: int, outcome: Outcome) -> Command:
@@ -142,7 +153,11 @@ def recorded(item: Item, named: CommandId, service: int, outcome: Outcome, r: Ru
     command = item.command
     if command is None or command.id != named or command.phase != "COMMITTED" or not outstanding(command, service):
         return item
-    command = with_outcome(command, service, outcome)
+    return _answered(item, command, service, outcome, r)
+
+
+def _answered(item: Item, command: Command, service: int, outcome: Outcome, r: Rules) -> Item:
+    command = with_outcome(command, service, outcome)._replace(reopened=command.reopened - {service})
     finished = [each in FINISHED for each in command.outcomes]
     complete = all(finished) if r.all_services_complete else any(finished)
-    return item._replace(command=None, retry_at=0, last=named) if complete else item._replace(command=command)
+    return item._replace(command=None, retry_at=0, last=command.id) if complete else item._replace(command=command)

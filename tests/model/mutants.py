@@ -38,7 +38,8 @@ MUTANTS: Final = (
     Mutant("zombie voter", Rules(vote_names_attempt=False), "vote", p.P3_OBJECTION, 19),
     Mutant("votes never grow old", Rules(votes_grow_old=False), "old vote", p.P3_STALE, 14),
     Mutant("ledger ignored", Rules(ledger_is_read=False), "return", p.P4, 17),
-    Mutant("replay without the commit write", Rules(replay_writes_commit=False), "databases", p.P4, 19),
+    Mutant("replay without the commit write", Rules(replay_writes_commit=False), "databases", p.P4, 21),
+    Mutant("replay not confirmed", Rules(replay_is_confirmed=False), "databases", p.P4, 19),
     Mutant("replay ignores newer facts", Rules(replay_checks_facts=False), "databases", p.P2, 20),
     Mutant("replay ignores holds", Rules(replay_checks_holds=False), "databases", p.P2, 18),
     Mutant(

@@ -65,12 +65,17 @@ def _of(events: Iterable[Event], kind: str) -> list[Event]:
 
 
 def broken_by_change(world: World, service: int, named: CommandId) -> str | None:
-    """P3 and P4, when a database is changed: committed, still in force here, and not carried out here before."""
+    """P3 and P4, when a database is changed: committed, still in force here, and not carried out here before.
+
+    Before he came back, that is: who does while this service owes the command is the exception that promise 4 names,
+    and whose postpone a person discarded is one nobody can know of.
+    """
     if named not in world.ghosts.committed:
         return P3_CHANGE
     command, database = world.item.command, world.databases[service]
     in_force = command is not None and command.id == named and outstanding(command, service)
-    if database.rows == "NEW" and (not in_force or named in database.ledger):
+    before = (service, named) in world.ghosts.carried_out - world.ghosts.owing and not world.item.discarded
+    if database.rows == "NEW" and (not in_force or before or named in database.ledger):
         return P4
     return None
 

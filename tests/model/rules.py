@@ -26,6 +26,7 @@ class Rules(NamedTuple):
     replay_checks_facts: bool = True
     replay_checks_holds: bool = True
     replay_joins_committed: bool = True
+    replay_is_confirmed: bool = True
     # completion
     all_services_complete: bool = True
     superseded_is_no_outcome: bool = True

@@ -51,6 +51,8 @@ STEPS: Final[dict[str, WorkStep]] = {
     "guard": anonymizer.ask_guard,
     "read": anonymizer.read_item,
     "rule": anonymizer.rule,
+    "wait": anonymizer.wait_again,
+    "confirm": anonymizer.confirm,
     "publish": publish,
     "database": anonymizer.change_database,
     "outcome": anonymizer.write_outcome,

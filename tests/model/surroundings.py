@@ -6,7 +6,7 @@ That time passes is certain. That anybody says anything more, comes back or repa
 from collections.abc import Iterator
 
 from tests.model.checker import Move
-from tests.model.customer import discarded, owing, unanswered
+from tests.model.customer import SERVICES, CommandId, discarded, outstanding, owing, unanswered
 from tests.model.world import Database, Entry, Scenario, World, WorldMove, active, failed, may_fail, published
 
 
@@ -51,11 +51,19 @@ def live_on(world: World, scenario: Scenario) -> Iterator[WorldMove]:
     """10.2: who comes back does so once his postpone is acknowledged. `untold`: he is active, and no event says so."""
     if world.activity == "coming":
         databases = tuple(Database("NEW", database.ledger) for database in world.databases)
-        yield Move("the customer comes back", world._replace(activity="active", databases=databases), certain=False)
+        ghosts = world.ghosts._replace(owing=frozenset(_owing(world)))
+        back = world._replace(activity="active", databases=databases, ghosts=ghosts)
+        yield Move("the customer comes back", back, certain=False)
     if scenario.untold and world.activity == "before":
         yield Move("the customer is active", world._replace(activity="active"), certain=False)
     if scenario.untold and not scenario.stays and active(world):
         yield Move("the customer is not active any more", _gone(world), certain=False)
+
+
+def _owing(world: World) -> Iterator[tuple[int, CommandId]]:
+    command = world.item.command
+    if command and command.phase == "COMMITTED":
+        yield from ((service, command.id) for service in range(SERVICES) if outstanding(command, service))
 
 
 def _gone(world: World) -> World:

@@ -97,12 +97,15 @@ class Job(NamedTuple):
     """A service's worker with a message in hand: what is next, and what it remembers of the steps before.
 
     `end`: the end of the log its barrier waits for. `carried`: its ledger had the command. `objects`: its guard
-    listed the customer. `written`: what it has yet to publish. `objected` is no memory, but for `properties`: whether
-    an objection stood when it took its barrier. `seen` is used by a mutant only.
+    listed the customer. `written`: what it has yet to publish. `seen`: the item with its replay (a mutant decides by
+    one it has seen before, too). `objected` is no memory, but for `properties`: whether an objection stood when it
+    took its barrier.
     """
 
     message: Message
-    next: Literal["vote", "guard", "read", "rule", "publish", "database", "outcome", "send", "offset"]
+    next: Literal[
+        "vote", "guard", "read", "rule", "wait", "confirm", "publish", "database", "outcome", "send", "offset"
+    ]
     end: int = 0
     carried: bool = False
     objects: bool = False
@@ -122,10 +125,14 @@ class Database(NamedTuple):
 
 
 class Ghosts(NamedTuple):
-    """What nobody in the model can read: history, for `properties`."""
+    """What nobody in the model can read: history, for `properties`.
+
+    `owing`: services that owed a command when the customer came back.
+    """
 
     committed: frozenset[CommandId] = frozenset()
     carried_out: frozenset[tuple[int, CommandId]] = frozenset()
+    owing: frozenset[tuple[int, CommandId]] = frozenset()
     objected: bool = False
 
 

@@ -47,11 +47,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--histories", type=int, default=1000, help="how many (1000); of each mutant, the most")
     parser.add_argument("--seed", type=int, default=0, help="the first seed (0)")
+    names = [mutant.name for mutant in MUTANTS]
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes (all cores)")
     parser.add_argument("--mutants", action="store_true", help="take each rule out until a promise catches it")
-    parser.add_argument("--only", nargs="+", metavar="MUTANT", help="with --mutants: these")
+    parser.add_argument("--only", nargs="+", metavar="MUTANT", choices=names, help="with --mutants: these")
     parser.add_argument("--story", type=int, metavar="SEED", help="tell one history")
-    parser.add_argument("--mutant", help="with --story: with this rule taken out")
+    parser.add_argument("--mutant", metavar="MUTANT", choices=names, help="with --story: with this rule taken out")
     return parser
 
 
@@ -110,11 +111,11 @@ def _report(seen: Counter[str]) -> None:
 def _mutants(options: argparse.Namespace) -> int:
     names = options.only or [mutant.name for mutant in MUTANTS]
     seeds = range(options.seed, options.seed + options.histories)
+    survivors = 0
     with ProcessPoolExecutor(options.jobs, initializer=_quiet) as pool:
-        told = list(pool.map(_caught, names, [seeds] * len(names)))
-    for line in told:
-        print(line)
-    survivors = sum("NOT CAUGHT" in line for line in told)
+        for line in pool.map(_caught, names, [seeds] * len(names)):
+            print(line, flush=True)
+            survivors += "NOT CAUGHT" in line
     print(f"{len(names) - survivors} of {len(names)} mutants caught")
     return 1 if survivors else 0
 

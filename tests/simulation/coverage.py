@@ -14,6 +14,7 @@ EXPECTED: Final = frozenset(
         *(f"ticker: plan {what}" for what in ("HALTED -> APPROVED", "APPROVED -> GOING", "GOING -> ENDED")),
         *(f"{voter}: {what}" for voter in ("cards", "loans") for what in ("vote", "last vote", "withdrawn", "retry")),
         *(f"{service}: {what}" for service in SERVICES for what in ("commit", "replay", "complete")),
+        *(f"{service}: replay confirmed" for service in SERVICES),
         *(f"{service}: outcome" for service in SERVICES[:3]),
         *(f"{service}: database {what}" for service in SERVICES for what in ("DONE", "NOTHING_FOUND", "FAILED")),
         *(f"{service}: database DEFERRED" for service in SERVICES),

@@ -160,6 +160,7 @@ class GatedSource(MemorySource):
 
     def poll(self, max_records: int, timeout: float) -> Polled:
         """Sleep once where there is nothing."""
+        self._process.in_hand = ()
         self._process.reach("poll")
         polled = super().poll(max_records, 0)
         if timeout and not any(polled):
@@ -219,8 +220,10 @@ class GatedStore:
         return self._store.votes
 
     def guard(self, customer_ids: Sequence[str]) -> Mapping[str, str]:
-        """Who is active, as the query found it."""
+        """Who is active, as the query found it. Without a guard it only stands still: its barrier is behind it."""
+        self._process.in_hand = tuple(customer_ids)
         if not self._store.votes:
+            self._process.reach("store.guarded")
             return {}
         self._process.reach("store.guard")
         self._faults.before("refused")
@@ -254,9 +257,9 @@ class GatedStore:
         """One transaction; the answer may be lost."""
         self._process.reach("store.anonymize")
         self._faults.before("refused")
-        before = dict(self._store.rows)
+        before, ledger = dict(self._store.rows), frozenset(self._store.rows_of_ledger)
         carried = self._store.anonymize(tasks)
-        self._truth.changed(self._process, self._service, tasks, carried, before)
+        self._truth.changed(self._process, self._service, tasks, carried, before, ledger)
         self._process.reach("store.anonymized")
         self._faults.after("timed_out")
         return carried

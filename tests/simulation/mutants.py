@@ -28,6 +28,8 @@ def only(**weights: int) -> dict[str, int]:
 BUSY: Final = {"unreadable": 6, "redrive": 5, "kill": 10}
 SLOW: Final = only(schedule=40, back_up=30, postpone=40, put_table_back=10, tick=20, start=60, time=4)
 RESTORED: Final = {"come_back": 40, "restore_database": 30, "back_up": 24, "tick": 30, "time": 24, "start": 30}
+REPLAYED: Final = only(schedule=20, come_back=20, restore_database=20, back_up=3, tick=40, time=10, start=60)
+REDELIVERED: Final = only(schedule=20, postpone=4, come_back=30, tick=40, time=10, start=60, kill=20, reset=20)
 CALM: Final = dict.fromkeys(("come_back", "hold", "unreadable", "reset", "restore_table", "stop", "mode"), 0)
 LATE: Final = {"arrive": 30, "schedule": 40, "tick": 40, "kill": 40, "start": 30, "weather": 30, **CALM}
 RETURNING: Final = only(schedule=8, postpone=40, come_back=30, tick=40, time=60, start=30)
@@ -49,8 +51,9 @@ MUTANTS: Final = (
     Mutant("commit: votes not checked", decisions.votes_not_checked, {"forge": 16, "tick": 24}),
     Mutant("commit: vote survives its attempt", decisions.vote_survives, {"weather": 10, "tick": 24, "activity": 10}),
     Mutant("commit: id not made anew", decisions.id_kept, AWAY),
-    Mutant("replay: ledger ignored", decisions.ledger_ignored, {**AWAY, "come_back": 30, "kill": 24, "reset": 10}),
-    Mutant("replay: not written", decisions.replay_not_written, RESTORED),
+    Mutant("replay: ledger ignored", decisions.ledger_ignored, REDELIVERED),
+    Mutant("replay: not written", decisions.replay_not_written, REPLAYED),
+    Mutant("replay: not confirmed", decisions.replay_not_confirmed, REPLAYED),
     Mutant(
         "replay: newer activity ignored",
         decisions.newer_activity_ignored,

@@ -20,11 +20,16 @@ class Process:
         body: What it does; it ends when this returns.
         clock: True time.
         skew: What its own clock is wrong by, microseconds.
+
+    Attributes:
+        point: The call to the outside at which it stands.
+        in_hand: Customers a service may be about to anonymize.
     """
 
     def __init__(self, name: str, body: Callable[["Process"], None], clock: MemoryClock, skew: int = 0) -> None:
         self.name, self.skew = name, skew
         self.point = "start"
+        self.in_hand: tuple[str, ...] = ()
         self.failed: BaseException | None = None
         self._clock, self._wake = clock, 0
         self._killed = False

@@ -6,14 +6,16 @@ from typing import Any
 from unittest.mock import patch
 
 from consumers.adapters.memory.store import MemoryStore
+from consumers.anonymizer import commit
 from consumers.anonymizer.carrying import Carrying
 from consumers.anonymizer.commit import Commits, Outcome, Ruling
 from consumers.anonymizer.consumer import Anonymizer
-from consumers.domain import commands, due, outcomes, votes
+from consumers.domain import commands, due, outcomes, verdicts, votes
 from consumers.domain.commands import Decided
 from consumers.domain.item import Command, Item, Last, outstanding
 from consumers.domain.policy import Policy, Purpose
 from consumers.domain.registers import Product, Register
+from consumers.domain.verdicts import Verdict
 from consumers.ports import Record
 from consumers.ticker import sweep
 from schemas.codec import decode
@@ -29,14 +31,14 @@ def due_not_checked(_: Installation) -> Any:
         issued = command.phase == "ISSUED" and service in command.services
         return issued and votes.agreed(command, now - policy.lease)
 
-    return patch.object(commands, "_may_commit", may)
+    return patch.object(verdicts, "_may_commit", may)
 
 
 def votes_not_checked(_: Installation) -> Any:
     def may(item: Item, purpose: Purpose, command: Command, service: str, policy: Policy, now: int) -> bool:
         return service in command.services and due.is_due(item, purpose, policy, now)
 
-    return patch.object(commands, "_may_commit", may)
+    return patch.object(verdicts, "_may_commit", may)
 
 
 def vote_survives(_: Installation) -> Any:
@@ -49,7 +51,7 @@ def vote_survives(_: Installation) -> Any:
         return new._replace(votes=old.votes, phase="ISSUED" if votes.agreed(old, 0) else "ASKED")
 
     return both(
-        patch.object(commands, "_attempt", kept), patch.object(commands, "agreed", lambda _command, _after: True)
+        patch.object(commands, "_attempt", kept), patch.object(verdicts, "agreed", lambda _command, _after: True)
     )
 
 
@@ -94,14 +96,28 @@ def replay_not_written(_: Installation) -> Any:
     def unwritten(self: Any, judged: Sequence[Ruling], policy: Policy, rulings: dict[str, Ruling]) -> Any:
         replays = [each for each in judged if each.verdict.step == "REPLAY"]
         for each in replays:
-            rulings[each.order.customer_id] = each._replace(stored=each.stored._replace(item=each.verdict.item))
+            carried = Verdict("CONFIRM", each.verdict.item)
+            rulings[each.order.customer_id] = each._replace(
+                verdict=carried, stored=each.stored._replace(item=each.verdict.item)
+            )
         return settle(self, [each for each in judged if each not in replays], policy, rulings)
 
     return patch.object(Commits, "_settle", unwritten)
 
 
+def replay_not_confirmed(_: Installation) -> Any:
+    """Acted upon as soon as it is written, as if the barrier before had waited for what came since."""
+    judged = verdicts.judge
+
+    def at_once(item: Item, *rest: Any, waited: bool, **named: Any) -> Any:
+        verdict = judged(item, *rest, waited=waited, **named)
+        return verdict._replace(step="CONFIRM") if verdict.step == "REPLAY" else verdict
+
+    return patch.object(commit, "judge", at_once)
+
+
 def newer_activity_ignored(_: Installation) -> Any:
-    return patch.object(commands, "counted", lambda *_: [])
+    return patch.object(verdicts, "counted", lambda *_: [])
 
 
 # ---- completion ------------------------------------------------------------------------------------------------------
@@ -220,7 +236,7 @@ def newest_marked_only(_: Installation) -> Any:
 
         return Product(spent(product.schedule), spent(product.postpone))
 
-    return patch.object(commands, "spend", marked)
+    return patch.object(verdicts, "spend", marked)
 
 
 def tie_to_the_schedule(_: Installation) -> Any:

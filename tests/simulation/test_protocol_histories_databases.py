@@ -50,6 +50,38 @@ def test_history_04_who_comes_back_during_a_replay_keeps_his_new_rows() -> None:
     assert world.outcomes("crm") == ["DONE", "SUPERSEDED"]
 
 
+def test_history_30_who_comes_back_before_a_replay_is_written_keeps_his_new_rows_though_nobody_has_folded_it() -> None:
+    world = due_world("a")
+    restore = back_up(world, "crm")
+    tick(world, "crm", "loans")
+    restore()
+    set_back(world, "crm")
+    worker = Zombie(world, "crm", "write STATE")  # nothing counts since, it found
+    world.publish(postponed("a", days_ago=0))
+    world.stores["crm"].rows["a"] = NEW
+    worker.to("append state")
+    world.run("state")
+    worker.to()
+    assert world.stores["crm"].rows["a"] == NEW
+    assert world.outcomes("crm") == ["DONE", "SUPERSEDED"]
+    assert last(world).outcomes == {"crm": "DONE", "loans": "DONE"}
+
+
+def test_history_30_who_comes_back_when_a_replay_was_cut_off_keeps_his_new_rows() -> None:
+    world = due_world("a")
+    restore = back_up(world, "crm")
+    tick(world, "crm", "loans")
+    restore()
+    set_back(world, "crm")
+    Zombie(world, "crm", "append state")  # the replay is written, and its worker dies
+    world.publish(postponed("a", days_ago=0))
+    world.stores["crm"].rows["a"] = NEW
+    world.run("state", "crm")
+    assert world.stores["crm"].rows["a"] == NEW
+    assert world.outcomes("crm") == ["DONE", "SUPERSEDED"]
+    assert last(world).outcomes == {"crm": "DONE", "loans": "DONE"}
+
+
 @pytest.mark.parametrize("ledger", [True, False])
 def test_history_12_a_group_set_back_to_a_backup_skips_no_command(*, ledger: bool) -> None:
     world = due_world("a")

@@ -135,23 +135,25 @@ class Truth(Known):
         tasks: Sequence[Task],
         carried: Sequence[Carried],
         before: Mapping[str, MemoryRow],
+        ledger: Collection[str],
     ) -> None:
         """A database was changed."""
         for task, done in zip(tasks, carried, strict=True):
             self.tell(f"{_role(process)}: database {done.outcome}", f"{task.customer_id} {task.command_id[:8]}")
             if done.rows:
-                self._row_changed(service, task, before[task.customer_id])
+                self._row_changed(service, task, before[task.customer_id], ledger)
             if done.outcome in {"DONE", "NOTHING_FOUND"}:
                 self.carried[service, task.command_id] = task.partition, task.offset
 
     # ---- the promises ------------------------------------------------------------------------------------------------
 
-    def _row_changed(self, service: str, task: Task, row: MemoryRow) -> None:
+    def _row_changed(self, service: str, task: Task, row: MemoryRow, ledger: Collection[str]) -> None:
         at = self.committed.get((task.customer_id, task.purpose, task.command_id))
         _promise(3, at is not None, f"{service} anonymized {task.customer_id} under a command nobody committed")
         assert at is not None
-        came_later = self.created[row.value] > at and (service, task.command_id) not in self.owed[row.value]
-        again = (service, task.command_id) in self.carried
+        came_later = self.created[row.value] > at
+        owed = (service, task.command_id) in self.owed[row.value] and task.command_id not in ledger
+        again = (service, task.command_id) in self.carried and not owed
         _promise(4, not (came_later and again), f"{service} erased {task.customer_id}, who came back, once more")
 
     def _item(self, process: Process, before: Item, after: Row | None) -> None:
@@ -183,7 +185,7 @@ class Truth(Known):
             self._commit(process, before, item, name, now)
         elif now and what == "replay":
             self._replay(process, item, name, now)
-        elif was and what == "complete":
+        elif was and not now and what in {"complete", "replay called off"}:
             self._complete(item, name)
 
     def _claim(self, customer: str) -> None:

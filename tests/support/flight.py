@@ -2,10 +2,11 @@
 
 from typing import Final
 
-from consumers.domain.commands import Verdict, claim, judge
+from consumers.domain.commands import claim
 from consumers.domain.due import command_id
 from consumers.domain.item import Command, Item
 from consumers.domain.outcomes import record_outcome
+from consumers.domain.verdicts import Verdict, judge
 from tests.support.build import HOUR, NOW, all_live, at, item, policy, purpose, schedule
 
 MARKETING: Final = purpose()
@@ -30,10 +31,27 @@ def carried(known: Item, name: str = "marketing") -> Command:
 
 
 def judged(
-    known: Item, service: str = "crm", message: str | None = None, *, carried_out: bool = False, halted: bool = False
+    known: Item,
+    service: str = "crm",
+    message: str | None = None,
+    *,
+    carried_out: bool = False,
+    halted: bool = False,
+    objects: bool = False,
+    waited: bool = False,
 ) -> Verdict:
-    named = message or command_id(BASE, MARKETING, RULES)
-    return judge(known, MARKETING, service, named, RULES, NOW + HOUR, carried_out=carried_out, halted=halted)
+    return judge(
+        known,
+        MARKETING,
+        service,
+        message or command_id(BASE, MARKETING, RULES),
+        RULES,
+        NOW + HOUR,
+        carried_out=carried_out,
+        halted=halted,
+        objects=objects,
+        waited=waited,
+    )
 
 
 def committed() -> Item:

@@ -2,12 +2,13 @@
 
 import pytest
 
-from consumers.domain.commands import Verdict, claimable, judge
+from consumers.domain.commands import claimable
 from consumers.domain.due import due_date
 from consumers.domain.folding import fold, hold
 from consumers.domain.item import Item, Last, Phase, PurposeState, outstanding
 from consumers.domain.outcomes import record_outcome
 from consumers.domain.registers import Event
+from consumers.domain.verdicts import Verdict, judge
 from tests.support.build import DAY, HOUR, NOW, item, postpone, schedule
 from tests.support.flight import (
     BOOKS,
@@ -120,6 +121,73 @@ def test_two_restored_databases_are_replayed_side_by_side_history_17() -> None:
     second = judged(first.item, "newsletter")
     assert second.step == "REPLAY"
     assert outstanding(carried(second.item)) == ("crm", "newsletter")
+
+
+def against(known: Item) -> list[Verdict]:
+    """Whatever speaks against a replay."""
+    return [
+        judged(known, halted=True),
+        judged(known, objects=True),
+        judged(hold(known, "lapse.events-0-1", "undecodable", NOW)),
+        judged(fold(known, [postpone("loan/2", occurred=NOW)], RULES, NOW).item),
+        judged(fold(known, [postpone("loan/2", occurred=NOW)], RULES, NOW).item, waited=True),
+    ]
+
+
+def test_a_replay_is_confirmed_behind_another_barrier_and_then_owed_like_any_command_history_30() -> None:
+    replayed = judged(complete()).item
+    assert carried(replayed).reopened == {"crm": "DONE"}
+    assert judged(replayed) == Verdict("REPLAY", replayed)
+    verdict = judged(replayed, waited=True)
+    assert verdict.step == "CONFIRM"
+    confirmed = carried(verdict.item)
+    assert (confirmed.reopened, outstanding(confirmed)) == ({}, ("crm",))
+    assert judged(hold(verdict.item, "lapse.events-0-1", "undecodable", NOW), halted=True).step == "GO_ON"
+    assert judged(verdict.item, objects=True).step == "REFUSED_LATE"
+
+
+def test_a_replay_that_is_not_confirmed_leaves_everything_as_it_was_history_30() -> None:
+    before = complete().of("marketing")
+    for verdict in against(judged(complete()).item):
+        assert verdict.step == "CALLED_OFF"
+        state = verdict.item.of("marketing")
+        assert state.command is None
+        assert state.last
+        assert before.last
+        assert state.last._replace(completed_at=0) == before.last._replace(completed_at=0)
+
+
+def test_a_replay_that_is_called_off_leaves_others_and_their_replays_alone() -> None:
+    both = judged(judged(complete(), "crm").item, "newsletter").item
+    verdict = judged(both, "newsletter", halted=True)
+    assert verdict.step == "CALLED_OFF"
+    left = carried(verdict.item)
+    assert (left.reopened, outstanding(left), left.outcomes) == (
+        {"crm": "DONE"},
+        ("crm",),
+        {"newsletter": "NOTHING_FOUND"},
+    )
+
+
+def test_a_service_that_was_new_to_the_command_is_no_part_of_it_once_its_replay_is_called_off() -> None:
+    replayed = judged(complete(), "archive").item
+    assert carried(replayed).reopened == {"archive": ""}
+    verdict = judged(replayed, "archive", halted=True)
+    assert verdict.step == "CALLED_OFF"
+    last = verdict.item.of("marketing").last
+    assert last
+    assert (last.services, last.outcomes) == (("crm", "newsletter"), {"crm": "DONE", "newsletter": "NOTHING_FOUND"})
+
+
+def test_what_the_ledger_has_by_now_is_answered_for_and_not_called_off() -> None:
+    replayed = judged(complete()).item
+    assert judged(replayed, carried_out=True, halted=True) == Verdict("GO_ON", replayed)
+    done = record_outcome(replayed, "marketing", carried(replayed).id, "crm", "ALREADY_DONE", NOW)
+    assert done
+    assert done.of("marketing").command is None
+    failed = record_outcome(replayed, "marketing", carried(replayed).id, "crm", "FAILED", NOW)
+    assert failed
+    assert carried(failed).reopened == {}
 
 
 def test_a_replay_adds_a_service_that_is_new_to_the_command() -> None:

@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.domain.commands import claim, judge
+from consumers.domain.commands import claim
 from consumers.domain.due import NEVER, command_id, due_date
 from consumers.domain.folding import TOO_MANY_PRODUCTS, Late, fold, hold, prune
 from consumers.domain.index import index_keys
 from consumers.domain.item import MAX_HOLDS, MAX_PRODUCTS, OVERFLOW, Discarded, Hold, Item, Last, PurposeState
 from consumers.domain.policy import Policy
 from consumers.domain.registers import Event
+from consumers.domain.verdicts import judge
 from tests.support.build import CUSTOMER, DAY, HOUR, NOW, all_live, item, policy, postpone, purpose, schedule
 from tests.support.histories import POLICY, PURPOSES, events
 

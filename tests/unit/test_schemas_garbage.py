@@ -34,6 +34,7 @@ def customer() -> dict[str, Any]:
         "sent_at": 10,
         "lease_until": 11,
         "committed_at": None,
+        "reopened": {},
     }
     last = {"id": ID, "services": [], "outcomes": {}, "committed_at": -1, "completed_at": 7}
     return {

@@ -1,8 +1,9 @@
 """Votes and refusals: what each row requires, and what it writes."""
 
-from consumers.domain.commands import claim, judge, put_off, resume_deferred, serve_leases
+from consumers.domain.commands import claim, put_off, resume_deferred, serve_leases
 from consumers.domain.item import AWAITED, Item, Vote, owing
 from consumers.domain.outcomes import record_outcome
+from consumers.domain.verdicts import judge
 from consumers.domain.votes import refused, vote
 from tests.support.build import DAY, HOUR, NOW, at, schedule
 from tests.support.build import item as item_of
