@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from consumers.adapters.clock import SystemClock
 from consumers.domain.retention import moment
-from consumers.ports import Clock
 from consumers.stores import S3Rules, S3Store, load_rules
 from consumers.stores.s3.client import client_for
 
@@ -53,7 +52,7 @@ class Archive:
         if versioning:
             self.version(versioning)
 
-    def store(self, clock: Clock | None = None, **handlers: Handler) -> S3Store:
+    def store(self, **handlers: Handler) -> S3Store:
         """A store whose calls of an operation (`DeleteObjects`) go through a handler first, as boto3 calls it."""
 
         def connect(rules: S3Rules) -> Any:
@@ -62,7 +61,7 @@ class Archive:
                 client.meta.events.register(f"before-call.s3.{operation}", handler)
             return client
 
-        store = S3Store(self.rules, clock or SystemClock(), connect)
+        store = S3Store(self.rules, SystemClock(), connect)
         self._stack.callback(store.close)
         return store
 
