@@ -12,7 +12,7 @@ from consumers.adapters.memory.clock import MemoryClock
 from consumers.domain.errors import LapseError, PermanentError, PoisonError, TransientError
 from consumers.stores.s3.bucket import Bucket
 from consumers.stores.s3.failures import AbsentError, call, unless_absent
-from consumers.stores.s3.purge import ROUNDS, purge
+from consumers.stores.s3.purge import PATIENCE_MICROS, ROUNDS, purge
 
 PAUSED = [
     "SlowDown",
@@ -149,6 +149,26 @@ def test_what_is_listed_again_and_again_is_never_done() -> None:
 
     assert purged(client).code == "not_empty"
     assert client.deletions == ROUNDS
+
+
+def test_a_customer_with_too_much_for_one_call_is_gone_on_with() -> None:
+    clock = MemoryClock(0)
+
+    class Endless(Stubborn):
+        def list_object_versions(self, **_: Any) -> dict[str, Any]:
+            marker = {"NextKeyMarker": self.key, "NextVersionIdMarker": "v1"}
+            return {**super().list_object_versions(), "IsTruncated": True, **marker}
+
+        def delete_objects(self, **_: Any) -> dict[str, Any]:
+            clock.wait(1)
+            self.deletions += 1
+            return {}
+
+    client = Endless("")
+    with pytest.raises(TransientError) as caught:
+        purge(Bucket(client, "b"), {"documents": "customers/1/"}, clock)
+
+    assert (caught.value.code, client.deletions) == ("unfinished", PATIENCE_MICROS // 1_000_000 + 1)
 
 
 def test_key_that_was_not_asked_for_is_never_deleted() -> None:

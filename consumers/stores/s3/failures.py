@@ -7,6 +7,7 @@
 | AccessDenied, keys or tokens of no use, no credentials     | retry        | the same: it is a person's to grant    |
 | any error not named here                                   | retry        | the same: to wait loses nothing        |
 | objects keep coming while they are deleted                 | retry        | the same, under `not_empty`            |
+| more objects of a customer than are deleted in one call    | retry        | the same, under `unfinished`: goes on  |
 | AccessDenied for a version under retention or legal hold   | put off      | DEFERRED, the rest is deleted          |
 | one key is refused (MalformedXML, InvalidArgument, ...)    | give up      | PoisonError: that customer is FAILED   |
 | no such bucket, request invalid or unknown there           | stop         | PermanentError: run pre-flight         |

@@ -13,6 +13,8 @@ from consumers.stores.s3.bucket import Bucket, Lock, Version
 
 ROUNDS = 10
 """Listings of everything before a purge gives way: whoever writes on and on under a prefix must stop first."""
+PATIENCE_MICROS = 30 * 1_000_000
+"""How long one call deletes for one customer. Who has more is gone on with after a pause: polling keeps the member."""
 HOLD_RETRY_MICROS = 24 * 3600 * 1_000_000
 """How long a legal hold, which has no date, puts a customer off: somebody may lift it any day."""
 
@@ -31,12 +33,14 @@ def purge(bucket: Bucket, prefixes: Mapping[str, str], clock: Clock) -> Purged:
     latest date among the locks.
 
     Raises:
-        TransientError: Away, denied without a lock, or objects keep coming. Deleted so far stays deleted.
+        TransientError: Away, denied without a lock, objects keep coming, or there are too many for one call. Deleted so
+            far stays deleted, so calling again gets on.
         PoisonError: A key of this customer is refused.
     """
     rows: Counter[str] = Counter()
+    deadline = clock.now() + PATIENCE_MICROS
     for _ in range(ROUNDS):
-        sweep = _Sweep(bucket, clock)
+        sweep = _Sweep(bucket, clock, deadline)
         for group, prefix in prefixes.items():
             rows[group] += sweep.clear(prefix)
         if sweep.met == sweep.locked:
@@ -54,8 +58,8 @@ class _Sweep:
         until: When the last of these locks ends, microseconds.
     """
 
-    def __init__(self, bucket: Bucket, clock: Clock) -> None:
-        self._bucket, self._clock = bucket, clock
+    def __init__(self, bucket: Bucket, clock: Clock, deadline: int) -> None:
+        self._bucket, self._clock, self._deadline = bucket, clock, deadline
         self.met = self.locked = self.until = 0
 
     def clear(self, prefix: str) -> int:
@@ -72,18 +76,21 @@ class _Sweep:
         return aborted
 
     def _delete(self, prefix: str) -> int:
-        deleted, before, stays = 0, None, None
+        deleted, stays = 0, None
         page = self._bucket.page(prefix)
-        while page.versions and page != before:
+        while page.versions:
             refused = self._bucket.delete(page.versions)
             self.met += len(page.versions)
             deleted += len(page.versions) - len(refused)
             self._look_at(refused)
             if page.after is None:
                 break
+            # only with progress: a call that meets nothing but locks must come to its end
+            if deleted and self._clock.now() > self._deadline:
+                raise TransientError("a customer has more objects than are deleted in one go", code="unfinished")
             # on behind the last that stays: a listing cannot begin at a version that is gone
             stays = refused[-1] if refused else stays
-            before, page = page, self._bucket.page(prefix, stays)
+            page = self._bucket.page(prefix, stays)
         return deleted
 
     def _look_at(self, refused: Sequence[Version]) -> None:
