@@ -10,9 +10,11 @@ from botocore.parsers import ResponseParserError
 
 from consumers.adapters.memory.clock import MemoryClock
 from consumers.domain.errors import LapseError, PermanentError, PoisonError, TransientError
+from consumers.domain.retention import moment
 from consumers.stores.s3.bucket import Bucket
 from consumers.stores.s3.failures import AbsentError, call, unless_absent
-from consumers.stores.s3.purge import PATIENCE_MICROS, ROUNDS, purge
+from consumers.stores.s3.purge import PATIENCE_MICROS, ROUNDS, Purged, purge
+from tests.support.build import NOW
 
 PAUSED = [
     "SlowDown",
@@ -149,6 +151,45 @@ def test_what_is_listed_again_and_again_is_never_done() -> None:
 
     assert purged(client).code == "not_empty"
     assert client.deletions == ROUNDS
+
+
+class Locked(Stubborn):
+    """A client of a bucket that denies the first deletion, and says of the lock what it is told to."""
+
+    def __init__(self, lock: dict[str, Any] | ClientError) -> None:
+        super().__init__("AccessDenied")
+        self.lock = lock
+
+    def list_object_versions(self, **request: Any) -> dict[str, Any]:
+        return {} if self.deletions > 1 else super().list_object_versions(**request)
+
+    def delete_objects(self, **request: Any) -> dict[str, Any]:
+        answer = super().delete_objects(**request)
+        return answer if self.deletions == 1 else {}
+
+    def get_object_retention(self, **_: Any) -> dict[str, Any]:
+        if isinstance(self.lock, ClientError):
+            raise self.lock
+        return {"Retention": self.lock}
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [{"Mode": "GOVERNANCE", "RetainUntilDate": moment(NOW)}, answering("NoSuchVersion")],
+    ids=["run out", "gone with its version"],
+)
+def test_a_lock_that_is_over_by_now_keeps_nothing(lock: dict[str, Any] | ClientError) -> None:
+    client = Locked(lock)
+    found = purge(Bucket(client, "b"), {"documents": "customers/1/"}, MemoryClock(NOW))
+
+    assert found == Purged({"documents": 1}, None)
+
+
+def test_a_lock_that_stands_puts_off_to_its_date() -> None:
+    client = Locked({"Mode": "GOVERNANCE", "RetainUntilDate": moment(NOW + 1)})
+    found = purge(Bucket(client, "b"), {"documents": "customers/1/"}, MemoryClock(NOW))
+
+    assert found == Purged({}, NOW + 1)
 
 
 def test_a_customer_with_too_much_for_one_call_is_gone_on_with() -> None:
