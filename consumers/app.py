@@ -31,7 +31,7 @@ from consumers.runtime.health import Health
 from consumers.runtime.loop import Handler, Loop
 from consumers.settings import HttpActiveSettings, Settings, SqlActiveSettings
 from consumers.state.consumer import StateConsumer
-from consumers.stores import SqlActiveProducts, SqlStore, load_rules
+from consumers.stores import S3Store, SqlActiveProducts, SqlStore, load_rules, open_store
 from consumers.ticker.consumer import Ticker
 from consumers.ticker.planning import Planner
 from consumers.ticker.sweep import Sweep, Topics
@@ -138,12 +138,12 @@ class App:
         """Where the rules of a service stand."""
         return self.settings.services / f"{service}.yaml"
 
-    def store(self, service: str) -> tuple[SqlStore, str]:
-        """The database of a service and the purpose it serves."""
+    def store(self, service: str) -> tuple[SqlStore | S3Store, str]:
+        """The database or bucket of a service and the purpose it serves."""
         rules = load_rules(self.rules_file(service), os.environ)
         if rules.service != service:
             raise PermanentError(f"{self.rules_file(service)}: service is {rules.service}, must be {service}")
-        return SqlStore(rules), rules.purpose
+        return open_store(rules, self.clock), rules.purpose
 
     @contextmanager
     def active_products(self) -> Iterator[ActiveProducts | None]:

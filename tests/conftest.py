@@ -55,6 +55,14 @@ def dynamodb(services: Services) -> str:
 
 
 @pytest.fixture(scope="session")
+def s3(_own_environment: None) -> Iterator[str]:
+    """Endpoint URL; a process whatever runs the others, for Amazon's DynamoDB image has no S3."""
+    with running("dynamodb", backend="processes") as started:
+        refuse_foreign(started.dynamodb.url)
+        yield started.dynamodb.url
+
+
+@pytest.fixture(scope="session")
 def postgres(services: Services) -> Postgres:
     """The PostgreSQL server."""
     return Postgres(services.postgres.url, services.postgres.log)

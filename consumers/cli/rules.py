@@ -10,7 +10,8 @@ import typer
 
 from consumers.cli.context import app_of
 from consumers.cli.output import AsJson, show_json
-from consumers.stores import SqlStore, load_rules
+from consumers.ports import Clock
+from consumers.stores import load_rules, open_store
 
 commands = typer.Typer(help="Rules files.", no_args_is_help=True)
 Files = Annotated[list[Path] | None, typer.Argument(help="Rules files; all of the services folder if left out.")]
@@ -23,10 +24,10 @@ def _rules() -> None:
 
 @commands.command()
 def check(context: typer.Context, files: Files = None, as_json: AsJson = False) -> None:
-    """Compare rules with the live schema. Touches nothing; exits 1 if anything would fail or leak."""
+    """Compare rules with the live schema or bucket. Touches nothing; exits 1 if anything would fail or leak."""
     app = app_of(context)
     paths = files or [app.rules_file(service) for service in app.services()]
-    rows = [row for path in paths for row in _findings(path)]
+    rows = [row for path in paths for row in _findings(path, app.clock)]
     if as_json:
         show_json(rows)
     else:
@@ -44,7 +45,7 @@ def _print(rows: list[dict[str, str]], files: int) -> None:
     typer.echo(f"{len(rows)} findings in {files} files")
 
 
-def _findings(path: Path) -> list[dict[str, str]]:
+def _findings(path: Path, clock: Clock) -> list[dict[str, str]]:
     rules = load_rules(path, os.environ)
-    with closing(SqlStore(rules)) as store:
+    with closing(open_store(rules, clock)) as store:
         return [{"service": rules.service, **finding._asdict()} for finding in store.preflight()]

@@ -18,6 +18,7 @@ from consumers.operations.modes import set_mode
 from consumers.operations.policies import apply_policy
 from consumers.process import Process
 from consumers.settings import KafkaSettings, PurposeSettings, RetentionSettings, Settings, TableSettings
+from consumers.stores import SqlStore
 from schemas.topics import load_topics
 
 PURPOSE = "customer-care"
@@ -60,6 +61,7 @@ def install(app: App) -> None:
     apply_policy(app.table, app.settings.policy(), new_stamp)
     for service in SERVICES:
         store, _ = app.store(service)
+        assert isinstance(store, SqlStore), "the demo's services are databases"
         with closing(store):
             store.create_ledger()
             if findings := store.preflight():

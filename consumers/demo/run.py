@@ -19,7 +19,7 @@ from consumers.domain.ticks import Plan
 from consumers.operations import ticking
 from consumers.operations.installing import positions
 from consumers.ports import Record, RecordSink, Row
-from consumers.stores import Rules, load_rules
+from consumers.stores import Rules, load_sql_rules
 from producer_client import LapseProducer
 
 GARBAGE = b"\xc3\x01this is no record"
@@ -108,7 +108,7 @@ class Demo:
 
     def rules(self) -> dict[str, Rules]:
         """The rules of the three services."""
-        return {service: load_rules(self.app.rules_file(service), os.environ) for service in SERVICES}
+        return {service: load_sql_rules(self.app.rules_file(service), os.environ) for service in SERVICES}
 
     def check(self) -> list[str]:
         """What the databases and ledgers say otherwise than the events."""

@@ -1,6 +1,7 @@
 """What every store promises, in memory as on a real database."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -8,6 +9,7 @@ import pytest
 
 from consumers.adapters.memory.store import MemoryRow, MemoryStore
 from consumers.ports import Store
+from tests.support.s3_store import Archive, new_archive
 from tests.support.sql_store import RULES, Database, add_customers, new_database, task
 
 GUARDED = RULES.replace(
@@ -25,6 +27,10 @@ class Filled(Protocol):
 
     def bring_back(self, customer: str) -> None:
         """Personal data of the customer appears again, unflagged."""
+
+
+class Guardable(Filled, Protocol):
+    """One that may have a guard."""
 
     def guarded(self, *active: str) -> Store:
         """The same store with a guard, which lists these."""
@@ -69,8 +75,41 @@ class OnPostgres:
         return self._database.store(GUARDED)
 
 
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.integration)])
+class OnS3:
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self.store: Store = archive.store()
+        for number in (1, 2, 3):
+            archive.put(f"customers/c{number}/letter", times=2)
+
+    def is_anonymized(self, customer: str) -> bool:
+        return not self._archive.versions(f"customers/{customer}/")
+
+    def bring_back(self, customer: str) -> None:
+        self._archive.put(f"customers/{customer}/again")
+
+
+WITH_GUARDS = ["memory", pytest.param("postgres", marks=pytest.mark.integration)]
+
+
+@pytest.fixture(params=[*WITH_GUARDS, pytest.param("s3", marks=pytest.mark.integration)])
 def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Filled]:
+    if request.param == "s3":
+        with new_archive(request.getfixturevalue("s3"), tmp_path) as archive:
+            yield OnS3(archive)
+        return
+    with _guardable(request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=WITH_GUARDS)
+def guardable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Guardable]:
+    with _guardable(request, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def _guardable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Guardable]:
     if request.param == "memory":
         yield InMemory()
         return
@@ -132,8 +171,8 @@ def test_store_without_a_guard_neither_votes_nor_objects(filled: Filled) -> None
     assert filled.store.guard(["c1", "c2"]) == {}
 
 
-def test_store_with_a_guard_objects_to_the_active_and_touches_nobody(filled: Filled) -> None:
-    store = filled.guarded("c1", "c9")
+def test_store_with_a_guard_objects_to_the_active_and_touches_nobody(guardable: Guardable) -> None:
+    store = guardable.guarded("c1", "c9")
     assert store.votes
     assert store.preflight() == []
     assert store.guard(["c1", "c2", "absent"]) == {"c1": "active"}

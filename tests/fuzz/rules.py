@@ -7,12 +7,14 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from consumers.stores import Rules, RulesError, describe, load_rules, rules_digest
+from consumers.stores import Rules, RulesError, S3Rules, describe, load_rules, rules_digest
+from consumers.stores.rules.s3 import overlaps
 from consumers.stores.rules.structure import problems
 from consumers.stores.sql.ledger import ledger_ddl
 from tests.fuzz.cases import Target
 from tests.fuzz.documents import document_of
 from tests.fuzz.mutation import mutated
+from tests.support.s3_store import RULES as S3_RULES
 from tests.support.sql_store import RULES
 
 CANARY = "CANARY"
@@ -95,6 +97,8 @@ ENVIRON = Environ(
     DEMO_CRM_URL=f"postgresql://lapse:{CANARY}@db.example/crm",
     DEMO_LOANS_URL=f"postgresql://lapse:{CANARY}@[::1]:5432/loans?sslpassword={CANARY}",
     DEMO_NEWSLETTER_URL=f"postgresql://lapse:{CANARY}@db.example/newsletter",
+    BUCKET="archive-1",
+    S3_ENDPOINT=f"https://{CANARY.lower()}.example:9000",
     SECRET_WORD=CANARY,
     SECRET_URL=f"mysql://u:{CANARY}@[:::{CANARY}/x",
 )
@@ -104,7 +108,7 @@ ENVIRON = Environ(
 def _bases() -> tuple[str, ...]:
     demo = files("consumers.demo") / "services"
     shipped = (each.read_text("utf-8") for each in sorted(demo.iterdir(), key=str) if each.name.endswith(".yaml"))
-    return (*(SMALL,) * 6, RULES, *shipped)
+    return (*(SMALL,) * 6, *(S3_RULES,) * 2, RULES, *shipped)
 
 
 @cache
@@ -137,6 +141,10 @@ def judge(case: bytes) -> str:
     except RulesError as error:
         return _refused(error)
     _usable(rules)
+    if isinstance(rules, S3Rules):
+        _usable_for_objects(rules)
+        return "rules of a bucket"
+    _usable_for_tables(rules)
     return "rules"
 
 
@@ -155,11 +163,24 @@ def _refused(error: RulesError) -> str:
     return f"refused: {error.code}"
 
 
-def _usable(rules: Rules) -> None:
+def _usable(rules: Rules | S3Rules) -> None:
     assert len(rules_digest(rules)) == 64
     describe(rules).encode()
-    ledger_ddl(rules).encode()
     rules.model_dump_json()
+
+
+def _usable_for_objects(rules: S3Rules) -> None:
+    assert not list(overlaps(rules))
+    for objects in rules.objects.values():
+        mine, neighbours = objects.of("1"), objects.of("10")
+        assert mine
+        assert neighbours
+        assert not neighbours.startswith(mine)
+        assert not rules.ledger.prefix.startswith(mine)
+
+
+def _usable_for_tables(rules: Rules) -> None:
+    ledger_ddl(rules).encode()
     assert CANARY not in repr(rules.store.url)
     for name in rules.tables:
         assert rules.lineage(name)[0] == rules.root

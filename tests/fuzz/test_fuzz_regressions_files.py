@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from consumers.settings import SettingsError, load_settings
-from consumers.stores import Rules, RulesError, load_rules
+from consumers.stores import Rules, RulesError, load_sql_rules
 from tests.fuzz.cases import bounded
 from tests.fuzz.rules import ENVIRON
 from tests.fuzz.words import LAUGHS
@@ -26,7 +26,7 @@ MANY = "\n".join(
 def load(folder: Path, text: str) -> Rules:
     path = folder / "crm.yaml"
     path.write_text(text, encoding="utf-8")
-    return load_rules(path, ENVIRON)
+    return load_sql_rules(path, ENVIRON)
 
 
 # found by fuzzing: every one ended in a traceback instead of a RulesError

@@ -26,6 +26,8 @@ WRONG = [
     ("consumers/domain/item.py", "import pydantic", "The domain is"),
     ("consumers/anonymizer/commit.py", "import boto3", "Client libraries"),
     ("consumers/ticker/consumer.py", "import urllib3", "Client libraries"),
+    ("consumers/stores/s3/purge.py", "import consumers.stores.sql.names", "One kind of store"),
+    ("consumers/stores/sql/names.py", "import botocore", "Only the table and"),
     ("consumers/adapters/dynamodb/tries.py", "import consumers.adapters.kafka", "One adapter"),
 ]
 

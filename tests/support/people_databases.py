@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 
 from consumers.app import App
 from consumers.local import Services
+from consumers.stores import SqlStore
 
 RULES = """
 version: 1
@@ -58,6 +59,7 @@ class PeopleDatabases:
         )
         (self.folder / f"{service}.yaml").write_text(rules, encoding="utf-8")
         store, _ = self.app.store(service)
+        assert isinstance(store, SqlStore)
         with closing(store):
             store.create_ledger()
             assert not store.preflight()

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
 from consumers.domain.work import Task
-from consumers.stores import Rules, SqlStore, load_rules
+from consumers.stores import Rules, SqlStore, load_sql_rules
 
 SCHEMA = """
 CREATE SCHEMA crm;
@@ -90,7 +90,7 @@ class Database:
         """Rules for this database."""
         path = self._folder / "rules.yaml"
         path.write_text(text, encoding="utf-8")
-        return load_rules(path, {"CRM_URL": self.url} | environ)
+        return load_sql_rules(path, {"CRM_URL": self.url} | environ)
 
     def url_as(self, role: str) -> str:
         """The URL of this database for another role, whose password is its name."""

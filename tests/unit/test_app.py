@@ -1,5 +1,6 @@
 import json
 import logging
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from consumers.app import App, RoleName
 from consumers.domain.errors import PermanentError
 from consumers.process import named_roles
 from consumers.settings import Settings
+from consumers.stores import S3Store
+from tests.support.s3_store import RULES as S3_RULES
 
 RULES = """
 version: 1
@@ -50,6 +53,17 @@ def test_anonymizer_without_rules_says_where_they_are_looked_for(tmp_path: Path)
 def test_rules_of_another_service_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="service is other, must be crm"):
         app(tmp_path, "crm").store("crm")
+
+
+def test_store_is_of_the_kind_its_rules_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUCKET", "archive-1")
+    monkeypatch.setenv("S3_ENDPOINT", "http://127.0.0.1:1")
+    (tmp_path / "archive.yaml").write_text(S3_RULES, encoding="utf-8")
+
+    store, purpose = App(Settings(services=tmp_path)).store("archive")
+
+    with closing(store):
+        assert (type(store), purpose) == (S3Store, "marketing")
 
 
 def test_logs_are_json_lines_and_client_libraries_are_heard_only_when_they_fail(

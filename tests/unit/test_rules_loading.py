@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.stores import Rules, RulesError, describe, load_rules, rules_digest
+from consumers.stores import Rules, RulesError, describe, load_rules, load_sql_rules, rules_digest
 from tests.support.sql_store import RULES
 
 ENVIRON = {"CRM_URL": "postgresql://lapse:CANARY@db.example/crm"}
@@ -13,7 +13,7 @@ ENVIRON = {"CRM_URL": "postgresql://lapse:CANARY@db.example/crm"}
 def load(folder: Path, text: str = RULES, **environ: str) -> Rules:
     path = folder / "crm.yaml"
     path.write_text(text, encoding="utf-8")
-    return load_rules(path, ENVIRON | environ)
+    return load_sql_rules(path, ENVIRON | environ)
 
 
 def refused(folder: Path, old: str, new: str) -> RulesError:
@@ -46,7 +46,8 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
         # in the design, not in this version
         ("purpose: marketing", "purpose: marketing\nguard: SELECT 1", "guard", "guard"),
         ("column: customer_id}", "lookup: {table: t}}", "not_available", "customer.lookup"),
-        ("kind: sql", "kind: s3", "not_available", "store.kind"),
+        ("kind: sql", "kind: dynamodb", "not_available", "store.kind"),
+        ("kind: sql", "kind: s3", "missing", "objects"),
         ("rows: delete}", "rows: delete, shared: keep}", "not_available", "tables.notes.shared"),
         ("rows: delete}", "rows: delete, since: created_at}", "not_available", "tables.notes.since"),
         ("rows: delete}", "rows: delete, flag: gone}", "not_available", "tables.notes.flag"),

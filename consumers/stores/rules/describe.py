@@ -3,16 +3,27 @@
 from collections.abc import Iterator
 
 from consumers.stores.rules.model import Rules, Table
+from consumers.stores.rules.s3 import AnyRules, S3Rules
 
 
-def describe(rules: Rules) -> str:
+def describe(rules: AnyRules) -> str:
     """One paragraph per table: what is rewritten and how, what is deleted, what is kept and why."""
+    return "\n".join(_bucket(rules) if isinstance(rules, S3Rules) else _database(rules))
+
+
+def _bucket(rules: S3Rules) -> Iterator[str]:
+    yield f"{rules.service} ({rules.purpose}): objects of the bucket {rules.store.bucket}."
+    for name, objects in rules.objects.items():
+        yield f"{name}: every version below {objects.prefix} is deleted"
+
+
+def _database(rules: Rules) -> list[str]:
     lines = [f"{rules.service} ({rules.purpose}): a customer is {rules.root}.{rules.customer_column}."]
     for name, table in rules.tables.items():
         lines += [f"{name}:", *(f"  {line}" for line in _table(table))]
     for reason, names in rules.ignore.items():
         lines.append(f"ignored, {reason}: {', '.join(names)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _table(table: Table) -> Iterator[str]:

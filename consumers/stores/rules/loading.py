@@ -1,4 +1,4 @@
-"""From a YAML file and the environment to `Rules`, or to an error that says what to write instead."""
+"""From a YAML file and the environment to rules, or to an error that says what to write instead."""
 
 import re
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from consumers.domain.work import Finding
 from consumers.stores.rules.model import Rules
 from consumers.stores.rules.problems import RulesError
+from consumers.stores.rules.s3 import AnyRules, S3Rules, overlaps
 from consumers.stores.rules.strategies import AVAILABLE
 from consumers.stores.rules.structure import problems
 from consumers.yaml_text import YamlTextError, read_yaml
@@ -24,8 +25,8 @@ _REPAIRS = {
 }
 
 
-def load_rules(path: Path, environ: Mapping[str, str]) -> Rules:
-    """Read one service's rules file; `${NAME}` inside text is replaced from `environ`.
+def load_rules(path: Path, environ: Mapping[str, str]) -> AnyRules:
+    """Read one service's rules file; `${NAME}` inside text is replaced from `environ`. `store.kind` says its form.
 
     Raises:
         RulesError: unreadable, duplicate key, unknown key, missing variable, contradiction, or not available yet.
@@ -38,6 +39,18 @@ def load_rules(path: Path, environ: Mapping[str, str]) -> Rules:
     if rules is None or found:
         raise RulesError(path.name, [variables.hidden(each) for each in found])
     return rules
+
+
+def load_sql_rules(path: Path, environ: Mapping[str, str]) -> Rules:
+    """As `load_rules`, for who can use a SQL database only.
+
+    Raises:
+        RulesError: as there, or of another kind.
+    """
+    rules = load_rules(path, environ)
+    if isinstance(rules, Rules):
+        return rules
+    raise RulesError(path.name, [Finding("kind", "store.kind", "not a SQL database.", "name one: {kind: sql}.")])
 
 
 class _Variables:
@@ -92,8 +105,12 @@ def _unset(name: str, place: str) -> Finding:
     return Finding("variable", place.lstrip("."), f"the variable {name} is not set.", f"set {name} in the environment.")
 
 
-def _validated(document: dict[str, Any]) -> tuple[Rules | None, list[Finding]]:
+def _validated(document: dict[str, Any]) -> tuple[AnyRules | None, list[Finding]]:
+    store = document.get("store")
     try:
+        if isinstance(store, dict) and store.get("kind") == "s3":
+            of_bucket = S3Rules.model_validate(document)
+            return of_bucket, list(overlaps(of_bucket))
         rules = Rules.model_validate(document)
     except ValidationError as error:
         return None, [_finding(detail) for detail in error.errors(include_url=False, include_input=False)]

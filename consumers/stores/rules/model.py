@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from sqlalchemy.engine import make_url
@@ -28,8 +28,8 @@ def _milliseconds(written: object) -> int:
 
 
 def _sql_kind(written: object) -> object:
-    if isinstance(written, str) and written in {"dynamodb", "s3"}:
-        raise not_available(f"store kind {written!r}", "only {kind: sql} on PostgreSQL is available.")
+    if written == "dynamodb":
+        raise not_available("store kind dynamodb", "only {kind: sql} on PostgreSQL and {kind: s3} are available.")
     return written
 
 
@@ -65,14 +65,18 @@ def _sequence(written: object) -> object:
 Name = Annotated[str, Field(min_length=1, max_length=63)]  # PostgreSQL cuts longer identifiers
 Names = Annotated[tuple[Name, ...], BeforeValidator(_sequence)]
 Reason = Annotated[str, Field(min_length=3)]
+Service = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
+Purpose = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
 Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True)]
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """What every part of a rules file is: unknown keys refused, nothing converted, no value shown in an error."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-class StoreRules(_Frozen):
+class StoreRules(Frozen):
     """Where the database is. `url` is a SQLAlchemy URL with its secret; `statement_timeout` is in milliseconds."""
 
     kind: Annotated[Literal["sql"], BeforeValidator(_sql_kind)]
@@ -81,7 +85,7 @@ class StoreRules(_Frozen):
     statement_timeout: Annotated[int, BeforeValidator(_milliseconds)] = 30_000
 
 
-class Customer(_Frozen):
+class Customer(Frozen):
     """How a customer id finds its rows: by `column` of the root table (default: the root table's only key column)."""
 
     type: Literal["text", "integer", "uuid"]
@@ -89,26 +93,26 @@ class Customer(_Frozen):
     lookup: Later = None
 
 
-class Ledger(_Frozen):
+class Ledger(Frozen):
     """Where the rows that prove a command was carried out are kept: table `lapse_ledger` in `schema`."""
 
     schema_name: Name = Field(alias="schema")
 
 
-class Token(_Frozen):
+class Token(Frozen):
     """A column that gets a fresh UUID with the change, so that `unique_with` may hold equal values."""
 
     column: Name
     unique_with: Annotated[Names, Field(min_length=1)]
 
 
-class Index(_Frozen):
+class Index(Frozen):
     """Why a table may be scanned although no index serves its lookups."""
 
     accept_scan: Reason
 
 
-class Table(_Frozen):
+class Table(Frozen):
     """What happens to the rows of one table. `join` is child column: parent column."""
 
     key: Names = ()
@@ -134,12 +138,12 @@ class Table(_Frozen):
         return (column for columns in self.keep.values() for column in columns)
 
 
-class Rules(_Frozen):
-    """The rules of one service. `root` is the table that holds the customer id; all others hang below it."""
+class Rules(Frozen):
+    """The rules of a service on SQL. `root` is the table that holds the customer id; all others hang below it."""
 
     version: Literal[1]
-    service: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
-    purpose: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
+    service: Service
+    purpose: Purpose
     store: StoreRules
     customer: Customer
     guard: Annotated[str | None, BeforeValidator(checked_guard)] = None
@@ -172,8 +176,3 @@ class Rules(_Frozen):
     def ignored(self) -> frozenset[str]:
         """Tables that do not count as referring to a customer."""
         return frozenset(name for names in self.ignore.values() for name in names)
-
-
-def fields_of(rules: Rules) -> dict[str, Any]:
-    """The rules as plain JSON values, as they were written; the URL stays hidden."""
-    return rules.model_dump(mode="json", by_alias=True)
