@@ -10,7 +10,7 @@ import typer
 
 from consumers.cli.context import app_of
 from consumers.cli.output import AsJson, show_json
-from consumers.stores import SqlStore, load_rules
+from consumers.stores import SqlStore, load_rules, rules_schema
 
 commands = typer.Typer(help="Rules files.", no_args_is_help=True)
 Files = Annotated[list[Path] | None, typer.Argument(help="Rules files; all of the services folder if left out.")]
@@ -33,6 +33,12 @@ def check(context: typer.Context, files: Files = None, as_json: AsJson = False) 
         _print(rows, len(paths))
     if rows or not paths:
         raise typer.Exit(1)
+
+
+@commands.command()
+def schema() -> None:
+    """Print the JSON Schema of a rules file, for editors."""
+    show_json(rules_schema())
 
 
 def _print(rows: list[dict[str, str]], files: int) -> None:

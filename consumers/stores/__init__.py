@@ -1,7 +1,7 @@
 """What the anonymizer writes to: databases with personal data, each seen through its rules file."""
 
 from consumers.stores.active import SqlActiveProducts
-from consumers.stores.rules import Rules, RulesError, describe, load_rules, rules_digest
+from consumers.stores.rules import Rules, RulesError, describe, load_rules, rules_digest, rules_schema
 from consumers.stores.sql import SqlStore, ledger_ddl
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "ledger_ddl",
     "load_rules",
     "rules_digest",
+    "rules_schema",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic.json_schema import SkipJsonSchema, WithJsonSchema
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -14,6 +15,7 @@ from consumers.stores.rules.strategies import Strategy
 
 _DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|min)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000}
+_DURATION_SCHEMA = {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
 
 
 def _refuse(_: object) -> None:
@@ -65,7 +67,7 @@ def _sequence(written: object) -> object:
 Name = Annotated[str, Field(min_length=1, max_length=63)]  # PostgreSQL cuts longer identifiers
 Names = Annotated[tuple[Name, ...], BeforeValidator(_sequence)]
 Reason = Annotated[str, Field(min_length=3)]
-Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True)]
+Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True), SkipJsonSchema()]
 
 
 class _Frozen(BaseModel):
@@ -78,7 +80,9 @@ class StoreRules(_Frozen):
     kind: Annotated[Literal["sql"], BeforeValidator(_sql_kind)]
     url: Annotated[SecretStr, BeforeValidator(postgresql_url)]
     schema_name: Name = Field(alias="schema")
-    statement_timeout: Annotated[int, BeforeValidator(_milliseconds)] = 30_000
+    statement_timeout: Annotated[int, BeforeValidator(_milliseconds), WithJsonSchema(_DURATION_SCHEMA)] = Field(
+        default=30_000, json_schema_extra={"default": "30s"}
+    )
 
 
 class Customer(_Frozen):
