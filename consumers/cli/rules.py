@@ -10,7 +10,9 @@ import typer
 
 from consumers.cli.context import app_of
 from consumers.cli.output import AsJson, show_json
-from consumers.stores import SqlStore, load_rules, rules_schema
+from consumers.domain.errors import PermanentError
+from consumers.domain.work import Finding
+from consumers.stores import Rules, SqlStore, load_rules, migration, one_database, rules_schema
 
 commands = typer.Typer(help="Rules files.", no_args_is_help=True)
 Files = Annotated[list[Path] | None, typer.Argument(help="Rules files; all of the services folder if left out.")]
@@ -24,8 +26,7 @@ def _rules() -> None:
 @commands.command()
 def check(context: typer.Context, files: Files = None, as_json: AsJson = False) -> None:
     """Compare rules with the live schema. Touches nothing; exits 1 if anything would fail or leak."""
-    app = app_of(context)
-    paths = files or [app.rules_file(service) for service in app.services()]
+    paths = _paths(context, files)
     rows = [row for path in paths for row in _findings(path)]
     if as_json:
         show_json(rows)
@@ -33,6 +34,17 @@ def check(context: typer.Context, files: Files = None, as_json: AsJson = False) 
         _print(rows, len(paths))
     if rows or not paths:
         raise typer.Exit(1)
+
+
+@commands.command()
+def ddl(context: typer.Context, files: Files = None) -> None:
+    """Print one migration that adds what the rules need and the live schema lacks. Nothing is run.
+
+    What is no mere addition stands in it as comments. The files have to be of one database.
+    """
+    rules = [load_rules(path, os.environ) for path in _named(context, files)]
+    one_database(rules)
+    typer.echo(migration([(each.service, _preflight(each)) for each in rules]), nl=False)
 
 
 @commands.command()
@@ -52,5 +64,23 @@ def _print(rows: list[dict[str, str]], files: int) -> None:
 
 def _findings(path: Path) -> list[dict[str, str]]:
     rules = load_rules(path, os.environ)
+    return [{"service": rules.service, **finding._asdict()} for finding in _preflight(rules)]
+
+
+def _preflight(rules: Rules) -> list[Finding]:
     with closing(SqlStore(rules)) as store:
-        return [{"service": rules.service, **finding._asdict()} for finding in store.preflight()]
+        return store.preflight()
+
+
+def _paths(context: typer.Context, files: list[Path] | None) -> list[Path]:
+    if files:
+        return files
+    app = app_of(context)
+    return [app.rules_file(service) for service in app.services()]
+
+
+def _named(context: typer.Context, files: list[Path] | None) -> list[Path]:
+    paths = _paths(context, files)
+    if not paths:
+        raise PermanentError("there are no rules files here; name some, or the folder they are in as `services`")
+    return paths

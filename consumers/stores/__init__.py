@@ -2,7 +2,7 @@
 
 from consumers.stores.active import SqlActiveProducts
 from consumers.stores.rules import Rules, RulesError, describe, load_rules, rules_digest, rules_schema
-from consumers.stores.sql import SqlStore, ledger_ddl
+from consumers.stores.sql import SqlStore, ledger_ddl, migration, one_database
 
 __all__ = [
     "Rules",
@@ -12,6 +12,8 @@ __all__ = [
     "describe",
     "ledger_ddl",
     "load_rules",
+    "migration",
+    "one_database",
     "rules_digest",
     "rules_schema",
 ]
