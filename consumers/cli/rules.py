@@ -1,6 +1,7 @@
 """`lapse rules`: rules files against live databases."""
 
 import os
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from textwrap import indent
@@ -9,13 +10,17 @@ from typing import Annotated
 import typer
 
 from consumers.cli.context import app_of
-from consumers.cli.output import AsJson, show_json
+from consumers.cli.output import AsJson, show, show_json
 from consumers.domain.errors import PermanentError
 from consumers.domain.work import Finding
-from consumers.stores import Rules, SqlStore, load_rules, migration, one_database, rules_schema
+from consumers.stores import Rules, SqlStore, converted, load_rules, migration, one_database, outlook, rules_schema
 
 commands = typer.Typer(help="Rules files.", no_args_is_help=True)
+PLAN = ("table", "action", "rows", "masked", "own", "kept")
 Files = Annotated[list[Path] | None, typer.Argument(help="Rules files; all of the services folder if left out.")]
+
+File = Annotated[Path, typer.Argument(help="A rules file.", metavar="FILE")]
+Customer = Annotated[str, typer.Option(help="The customer's id; it is not printed.", metavar="ID")]
 
 
 @commands.callback()
@@ -48,6 +53,20 @@ def ddl(context: typer.Context, files: Files = None) -> None:
 
 
 @commands.command()
+def plan(file: File, customer: Customer, as_json: AsJson = False) -> None:
+    """Show how many rows of one customer would be masked or deleted, and in which columns. Touches nothing."""
+    rules = load_rules(file, os.environ)
+    if converted(customer, rules.customer.type) is None:
+        raise PermanentError(f"the id given is no {rules.customer.type} (customer.type), so no row here can have it")
+    rows = _rows_of(rules, customer, file)
+    tables = [each._asdict() for each in outlook(rules, rows)] if rows else []
+    if tables or as_json:
+        show(tables, PLAN, title=rules.service, as_json=as_json)
+    else:
+        typer.echo(f"{rules.service}: nothing found that is not anonymized yet")
+
+
+@commands.command()
 def schema() -> None:
     """Print the JSON Schema of a rules file, for editors."""
     show_json(rules_schema())
@@ -65,6 +84,15 @@ def _print(rows: list[dict[str, str]], files: int) -> None:
 def _findings(path: Path) -> list[dict[str, str]]:
     rules = load_rules(path, os.environ)
     return [{"service": rules.service, **finding._asdict()} for finding in _preflight(rules)]
+
+
+def _rows_of(rules: Rules, customer: str, file: Path) -> Mapping[str, int]:
+    with closing(SqlStore(rules)) as store:
+        if found := store.preflight():
+            raise PermanentError(
+                f"{len(found)} findings keep {rules.service} from changing anything: `lapse rules check {file}`"
+            )
+        return store.count([customer]).get(customer, {})
 
 
 def _preflight(rules: Rules) -> list[Finding]:

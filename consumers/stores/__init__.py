@@ -1,19 +1,21 @@
 """What the anonymizer writes to: databases with personal data, each seen through its rules file."""
 
 from consumers.stores.active import SqlActiveProducts
-from consumers.stores.rules import Rules, RulesError, describe, load_rules, rules_digest, rules_schema
-from consumers.stores.sql import SqlStore, ledger_ddl, migration, one_database
+from consumers.stores.rules import Rules, RulesError, describe, load_rules, outlook, rules_digest, rules_schema
+from consumers.stores.sql import SqlStore, converted, ledger_ddl, migration, one_database
 
 __all__ = [
     "Rules",
     "RulesError",
     "SqlActiveProducts",
     "SqlStore",
+    "converted",
     "describe",
     "ledger_ddl",
     "load_rules",
     "migration",
     "one_database",
+    "outlook",
     "rules_digest",
     "rules_schema",
 ]

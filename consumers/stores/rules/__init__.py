@@ -4,7 +4,18 @@ from consumers.stores.rules.describe import describe
 from consumers.stores.rules.digest import rules_digest
 from consumers.stores.rules.loading import load_rules
 from consumers.stores.rules.model import Rules, Table
+from consumers.stores.rules.outlook import Outlook, outlook
 from consumers.stores.rules.problems import RulesError
 from consumers.stores.rules.schema import rules_schema
 
-__all__ = ["Rules", "RulesError", "Table", "describe", "load_rules", "rules_digest", "rules_schema"]
+__all__ = [
+    "Outlook",
+    "Rules",
+    "RulesError",
+    "Table",
+    "describe",
+    "load_rules",
+    "outlook",
+    "rules_digest",
+    "rules_schema",
+]

@@ -1,0 +1,38 @@
+"""What the rules would do to the rows of one customer: tables, numbers of rows, names of columns; no value."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from consumers.stores.rules.links import links
+from consumers.stores.rules.model import Rules, Table
+
+Action = Literal["masked", "deleted", "kept"]
+
+
+class Outlook(NamedTuple):
+    """One table. `rows` is None for a table that is kept, whose rows nobody counts; `own` are flag and token."""
+
+    table: str
+    action: Action
+    rows: int | None
+    masked: Sequence[str]
+    own: Sequence[str]
+    kept: Sequence[str]
+
+
+def outlook(rules: Rules, rows: Mapping[str, int]) -> list[Outlook]:
+    """Every mapped table in the order of the file. `rows` is what `Store.count` found of the customer, by table."""
+    return [_table(rules, name, table, rows.get(name, 0)) for name, table in rules.tables.items()]
+
+
+def _table(rules: Rules, name: str, table: Table, rows: int) -> Outlook:
+    own = [column for column in (table.flag, table.token and table.token.column) if column]
+    kept = dict.fromkeys([*(each.column for each in links(rules, name) if each.column), *table.kept])
+    action = _action(table, own)
+    return Outlook(name, action, None if action == "kept" else rows, list(table.mask), own, list(kept))
+
+
+def _action(table: Table, own: Sequence[str]) -> Action:
+    if table.deletes:
+        return "deleted"
+    return "masked" if table.mask or own else "kept"

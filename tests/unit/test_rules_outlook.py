@@ -1,0 +1,83 @@
+"""What would happen to a customer's rows, by the rules and the numbers of rows found."""
+
+from pathlib import Path
+
+import pytest
+
+from consumers.stores import Rules, load_rules, outlook
+from consumers.stores.rules.links import Link, links
+from tests.support.command_line import refused, run
+from tests.support.sql_store import RULES
+
+COMPOUND = """
+version: 1
+service: core
+purpose: bookkeeping
+store: {kind: sql, url: "postgresql://u:CANARY@127.0.0.1:1/core", schema: core}
+customer: {type: integer, column: number}
+ledger: none
+tables:
+  people: {key: [branch, number], flag: gone, mask: {name: zeros, number: unique_token}, keep: {statistics: [segment]}}
+  cards: {parent: people, key: [id], join: {branch: branch, owner: number}, keep: {bookkeeping: [amount, branch]}}
+  notes: {parent: people, join: {owner: number}, rows: delete}
+"""
+
+
+def load(folder: Path, text: str) -> Rules:
+    (folder / "core.yaml").write_text(text, encoding="utf-8")
+    return load_rules(folder / "core.yaml", {"CRM_URL": "postgresql://db/crm"})
+
+
+def test_outlook_says_for_each_table_what_happens_to_rows_and_columns(tmp_path: Path) -> None:
+    people, cards, notes = outlook(load(tmp_path, COMPOUND), {"people": 2})
+    assert people == ("people", "masked", 2, ["name", "number"], ["gone"], ["branch", "segment"])
+    assert cards == ("cards", "kept", None, [], [], ["id", "branch", "owner", "amount"])
+    assert notes == ("notes", "deleted", 0, [], [], [])
+
+
+def test_outlook_names_the_token_as_lapses_own(tmp_path: Path) -> None:
+    assert outlook(load(tmp_path, RULES), {})[0].own == ["anonymized", "token"]
+
+
+def test_links_are_customer_id_keys_and_joins_that_are_kept(tmp_path: Path) -> None:
+    rules = load(tmp_path, COMPOUND)
+    assert links(rules, "people") == [("people", "branch", "key"), ("people", "branch", "cards refers to it")]
+    assert links(rules, "cards") == [
+        ("cards", "id", "key"),
+        ("cards", "branch", "refers to people"),
+        ("cards", "owner", "refers to people"),
+    ]
+    assert links(rules, "notes") == []
+
+
+def test_join_left_to_a_foreign_key_is_a_link_without_a_column(tmp_path: Path) -> None:
+    rules = load(tmp_path, RULES)
+    assert Link("orders", None, "refers to customers") in links(rules, "orders")
+
+
+@pytest.mark.parametrize("customer", ["CANARY", "007", "9" * 20, ""])
+def test_rules_plan_refuses_an_id_that_is_not_of_the_type_and_does_not_repeat_it(tmp_path: Path, customer: str) -> None:
+    load(tmp_path, COMPOUND)
+    answer = run("rules", "plan", str(tmp_path / "core.yaml"), "--customer", customer)
+    refused(answer, "error: the id given is no integer (customer.type), so no row here can have it")
+    assert not customer or customer not in answer.out + answer.err
+
+
+def test_rules_plan_with_the_database_away_says_so(tmp_path: Path) -> None:
+    load(tmp_path, COMPOUND)
+    answer = run("rules", "plan", str(tmp_path / "core.yaml"), "--customer", "4711")
+    refused(answer, "error: the database is away", "store.url")
+    assert not {"CANARY", "4711"} & set(answer.err.replace(":", " ").replace("@", " ").split())
+
+
+def test_rules_plan_without_file_or_variable_says_which(tmp_path: Path) -> None:
+    refused(run("rules", "plan", str(tmp_path / "absent.yaml"), "--customer", "c1"), "absent.yaml: file: ")
+    load(tmp_path, RULES)
+    answer = run("rules", "plan", str(tmp_path / "core.yaml"), "--customer", "1")
+    refused(answer, "store.url: the variable CRM_URL is not set.")
+    assert len(answer.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("--customer", "c1"), ("core.yaml",), ("a.yaml", "b.yaml", "--customer", "c1")])
+def test_rules_plan_takes_one_file_and_one_customer(words: tuple[str, ...]) -> None:
+    assert run("rules", "plan", *words).code == 2
