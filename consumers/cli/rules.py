@@ -13,7 +13,18 @@ from consumers.cli.context import app_of
 from consumers.cli.output import AsJson, show, show_json
 from consumers.domain.errors import PermanentError
 from consumers.domain.work import Finding
-from consumers.stores import Rules, SqlStore, converted, load_rules, migration, one_database, outlook, rules_schema
+from consumers.stores import (
+    Rules,
+    SqlStore,
+    converted,
+    load_rules,
+    markdown,
+    migration,
+    one_database,
+    outlook,
+    register,
+    rules_schema,
+)
 
 commands = typer.Typer(help="Rules files.", no_args_is_help=True)
 PLAN = ("table", "action", "rows", "masked", "own", "kept")
@@ -64,6 +75,16 @@ def plan(file: File, customer: Customer, as_json: AsJson = False) -> None:
         show(tables, PLAN, title=rules.service, as_json=as_json)
     else:
         typer.echo(f"{rules.service}: nothing found that is not anonymized yet")
+
+
+@commands.command()
+def report(context: typer.Context, files: Files = None, as_json: AsJson = False) -> None:
+    """Print the register of what is masked, deleted, kept and ignored, how and why; no database is needed."""
+    registers = [register(load_rules(path, os.environ, offline=True)) for path in _named(context, files)]
+    if as_json:
+        show_json(registers)
+    else:
+        typer.echo(markdown(registers), nl=False)
 
 
 @commands.command()

@@ -7,20 +7,7 @@ import pytest
 from consumers.stores import Rules, load_rules, outlook
 from consumers.stores.rules.links import Link, links
 from tests.support.command_line import refused, run
-from tests.support.sql_store import RULES
-
-COMPOUND = """
-version: 1
-service: core
-purpose: bookkeeping
-store: {kind: sql, url: "postgresql://u:CANARY@127.0.0.1:1/core", schema: core}
-customer: {type: integer, column: number}
-ledger: none
-tables:
-  people: {key: [branch, number], flag: gone, mask: {name: zeros, number: unique_token}, keep: {statistics: [segment]}}
-  cards: {parent: people, key: [id], join: {branch: branch, owner: number}, keep: {bookkeeping: [amount, branch]}}
-  notes: {parent: people, join: {owner: number}, rows: delete}
-"""
+from tests.support.sql_store import COMPOUND, RULES
 
 
 def load(folder: Path, text: str) -> Rules:

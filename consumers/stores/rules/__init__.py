@@ -6,6 +6,8 @@ from consumers.stores.rules.loading import load_rules
 from consumers.stores.rules.model import Rules, Table
 from consumers.stores.rules.outlook import Outlook, outlook
 from consumers.stores.rules.problems import RulesError
+from consumers.stores.rules.register import register
+from consumers.stores.rules.report import markdown
 from consumers.stores.rules.schema import rules_schema
 
 __all__ = [
@@ -15,7 +17,9 @@ __all__ = [
     "Table",
     "describe",
     "load_rules",
+    "markdown",
     "outlook",
+    "register",
     "rules_digest",
     "rules_schema",
 ]

@@ -93,6 +93,9 @@ class Customer(_Frozen):
     lookup: Later = None
 
 
+LEDGER = "lapse_ledger"
+
+
 class Ledger(_Frozen):
     """Where the rows that prove a command was carried out are kept: table `lapse_ledger` in `schema`."""
 

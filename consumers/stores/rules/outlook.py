@@ -26,13 +26,17 @@ def outlook(rules: Rules, rows: Mapping[str, int]) -> list[Outlook]:
 
 
 def _table(rules: Rules, name: str, table: Table, rows: int) -> Outlook:
-    own = [column for column in (table.flag, table.token and table.token.column) if column]
     kept = dict.fromkeys([*(each.column for each in links(rules, name) if each.column), *table.kept])
-    action = _action(table, own)
-    return Outlook(name, action, None if action == "kept" else rows, list(table.mask), own, list(kept))
+    action = action_of(table)
+    return Outlook(name, action, None if action == "kept" else rows, list(table.mask), _own(table), list(kept))
 
 
-def _action(table: Table, own: Sequence[str]) -> Action:
+def action_of(table: Table) -> Action:
+    """What happens to the rows of a table."""
     if table.deletes:
         return "deleted"
-    return "masked" if table.mask or own else "kept"
+    return "masked" if table.mask or _own(table) else "kept"
+
+
+def _own(table: Table) -> list[str]:
+    return [column for column in (table.flag, table.token and table.token.column) if column]
