@@ -29,7 +29,6 @@ from consumers.stores import (
 commands = typer.Typer(help="Rules files.", no_args_is_help=True)
 PLAN = ("table", "action", "rows", "masked", "own", "kept")
 Files = Annotated[list[Path] | None, typer.Argument(help="Rules files; all of the services folder if left out.")]
-
 File = Annotated[Path, typer.Argument(help="A rules file.", metavar="FILE")]
 Customer = Annotated[str, typer.Option(help="The customer's id; it is not printed.", metavar="ID")]
 

@@ -161,10 +161,19 @@ def test_rules_ddl_quotes_names_of_any_kind(database: Database, tmp_path: Path) 
     in_yaml = '"' + odd.replace('"', '\\"').replace("\n", "\\n") + '"'
     database.run(
         f"ALTER TABLE crm.notes RENAME TO {quoted}; ALTER TABLE crm.customers RENAME personal_number TO {quoted};"
-        f'ALTER TABLE crm.orders RENAME customer TO "{"order" * 12}";'
     )
     text = RULES.replace("  notes:", f"  {in_yaml}:").replace("personal_number", in_yaml)
     assert carry_on_whole(database, ddl(database, tmp_path, text)) == []
+    assert preflight(database, text) == []
+
+
+def test_rules_ddl_finds_names_for_indexes_of_a_table_whose_name_is_as_long_as_can_be(
+    database: Database, tmp_path: Path
+) -> None:
+    longest = "orders".ljust(63, "s")
+    database.run(f"ALTER TABLE crm.orders RENAME TO {longest}")
+    text = RULES.replace("orders", longest)
+    assert carry_on(database, ddl(database, tmp_path, text)) == []
     assert preflight(database, text) == []
 
 

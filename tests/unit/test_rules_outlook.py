@@ -57,10 +57,13 @@ def test_rules_plan_with_the_database_away_says_so(tmp_path: Path) -> None:
     assert not {"CANARY", "4711"} & set(answer.err.replace(":", " ").replace("@", " ").split())
 
 
-def test_rules_plan_without_file_or_variable_says_which(tmp_path: Path) -> None:
-    refused(run("rules", "plan", str(tmp_path / "absent.yaml"), "--customer", "c1"), "absent.yaml: file: ")
+@pytest.mark.parametrize(("command", "words"), [("plan", ("--customer", "c1")), ("ddl", ())])
+def test_rules_command_without_its_file_or_variable_says_which(
+    tmp_path: Path, command: str, words: tuple[str, ...]
+) -> None:
+    refused(run("rules", command, str(tmp_path / "absent.yaml"), *words), "absent.yaml: file: the file cannot be read")
     load(tmp_path, RULES)
-    answer = run("rules", "plan", str(tmp_path / "core.yaml"), "--customer", "1")
+    answer = run("rules", command, str(tmp_path / "core.yaml"), *words)
     refused(answer, "store.url: the variable CRM_URL is not set.")
     assert len(answer.err.splitlines()) == 1
 

@@ -70,6 +70,7 @@ def test_rules_schema_has_a_form_for_every_strategy() -> None:
         ("column: customer_id}", "lookup: {table: t}}", ".customer.lookup"),
         ("rows: delete}", "rows: keep}", ".tables.notes.rows"),
         ("rows: delete}", "rows: delete, since: created_at}", ".tables.notes.since"),
+        ("rows: delete}", "rows: delete, since: ~}", ".tables.notes.since"),
         ("unique_with: [personal_number]", "unique_with: []", ".tables.customers.token"),
         ("phone: set_null", "phone: encrypt", ".tables.customers.mask.phone"),
         ("phone: set_null", "phone: {zeros: 1}", ".tables.customers.mask.phone"),
