@@ -29,7 +29,7 @@ from consumers.domain.errors import LapseError, TransientError
 
 AWAY = (
     "Something this command needs does not answer. Check that it runs and that the settings name it "
-    "(kafka.bootstrap_servers, table.endpoint_url); then run the same command again."
+    "(kafka.bootstrap_servers, table.endpoint_url, store.url of a rules file); then run the same command again."
 )
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file; lapse.yaml here if there is one.")]
 

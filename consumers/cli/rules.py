@@ -1,6 +1,7 @@
 """`lapse rules`: rules files against live databases."""
 
 import os
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from textwrap import indent
@@ -9,12 +10,29 @@ from typing import Annotated
 import typer
 
 from consumers.cli.context import app_of
-from consumers.cli.output import AsJson, show_json
+from consumers.cli.output import AsJson, show, show_json
+from consumers.domain.errors import PermanentError
+from consumers.domain.work import Finding
 from consumers.ports import Clock
-from consumers.stores import load_rules, open_store
+from consumers.stores import (
+    AnyRules,
+    Rules,
+    load_rules,
+    markdown,
+    migration,
+    one_database,
+    open_store,
+    outlook,
+    register,
+    rules_schema,
+    suits,
+)
 
 commands = typer.Typer(help="Rules files.", no_args_is_help=True)
+PLAN = ("table", "action", "rows", "masked", "own", "kept")
 Files = Annotated[list[Path] | None, typer.Argument(help="Rules files; all of the services folder if left out.")]
+File = Annotated[Path, typer.Argument(help="A rules file.", metavar="FILE")]
+Customer = Annotated[str, typer.Option(help="The customer's id; it is not printed.", metavar="ID")]
 
 
 @commands.callback()
@@ -25,15 +43,56 @@ def _rules() -> None:
 @commands.command()
 def check(context: typer.Context, files: Files = None, as_json: AsJson = False) -> None:
     """Compare rules with the live schema or bucket. Touches nothing; exits 1 if anything would fail or leak."""
-    app = app_of(context)
-    paths = files or [app.rules_file(service) for service in app.services()]
-    rows = [row for path in paths for row in _findings(path, app.clock)]
+    paths, clock = _paths(context, files), app_of(context).clock
+    rows = [row for path in paths for row in _findings(path, clock)]
     if as_json:
         show_json(rows)
     else:
         _print(rows, len(paths))
     if rows or not paths:
         raise typer.Exit(1)
+
+
+@commands.command()
+def ddl(context: typer.Context, files: Files = None) -> None:
+    """Print one migration that adds what the rules need and the live schema lacks. Nothing is run.
+
+    What is no mere addition stands in it as comments. The files have to be of one database.
+    """
+    rules = [load_rules(path, os.environ) for path in _named(context, files)]
+    one_database([each for each in rules if isinstance(each, Rules)])
+    clock = app_of(context).clock
+    typer.echo(migration([(each.service, _preflight(each, clock)) for each in rules]), nl=False)
+
+
+@commands.command()
+def plan(context: typer.Context, file: File, customer: Customer, as_json: AsJson = False) -> None:
+    """Show how many rows of one customer would be masked or deleted, and in which columns. Touches nothing."""
+    rules = load_rules(file, os.environ)
+    if not suits(rules, customer):
+        raise PermanentError("no customer of this service can have the id given (customer.type, or a segment of a key)")
+    rows = _rows_of(rules, customer, file, app_of(context).clock)
+    tables = [each._asdict() for each in outlook(rules, rows)] if rows else []
+    if tables or as_json:
+        show(tables, PLAN, title=rules.service, as_json=as_json)
+    else:
+        typer.echo(f"{rules.service}: nothing found that is not anonymized yet")
+
+
+@commands.command()
+def report(context: typer.Context, files: Files = None, as_json: AsJson = False) -> None:
+    """Print the register of what is masked, deleted, kept and ignored, how and why; no database is needed."""
+    registers = [register(load_rules(path, os.environ, offline=True)) for path in _named(context, files)]
+    if as_json:
+        show_json(registers)
+    else:
+        typer.echo(markdown(registers), nl=False)
+
+
+@commands.command()
+def schema() -> None:
+    """Print the JSON Schema of a rules file, for editors."""
+    show_json(rules_schema())
 
 
 def _print(rows: list[dict[str, str]], files: int) -> None:
@@ -47,5 +106,32 @@ def _print(rows: list[dict[str, str]], files: int) -> None:
 
 def _findings(path: Path, clock: Clock) -> list[dict[str, str]]:
     rules = load_rules(path, os.environ)
+    return [{"service": rules.service, **finding._asdict()} for finding in _preflight(rules, clock)]
+
+
+def _rows_of(rules: AnyRules, customer: str, file: Path, clock: Clock) -> Mapping[str, int]:
     with closing(open_store(rules, clock)) as store:
-        return [{"service": rules.service, **finding._asdict()} for finding in store.preflight()]
+        if found := store.preflight():
+            raise PermanentError(
+                f"{len(found)} findings keep {rules.service} from changing anything: `lapse rules check {file}`"
+            )
+        return store.count([customer]).get(customer, {})
+
+
+def _preflight(rules: AnyRules, clock: Clock) -> list[Finding]:
+    with closing(open_store(rules, clock)) as store:
+        return store.preflight()
+
+
+def _paths(context: typer.Context, files: list[Path] | None) -> list[Path]:
+    if files:
+        return files
+    app = app_of(context)
+    return [app.rules_file(service) for service in app.services()]
+
+
+def _named(context: typer.Context, files: list[Path] | None) -> list[Path]:
+    paths = _paths(context, files)
+    if not paths:
+        raise PermanentError("there are no rules files here; name some, or the folder they are in as `services`")
+    return paths

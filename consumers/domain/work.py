@@ -54,9 +54,13 @@ class Carried(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something that would fail or leak. `place` is a path such as tables.customers.mask.email."""
+    """Something that would fail or leak. `place` is a path such as tables.customers.mask.email.
+
+    `ddl` is SQL that repairs it by adding what Lapse needs and can be run again; empty where a person has to choose.
+    """
 
     code: str
     place: str
     message: str
     repair: str
+    ddl: str = ""

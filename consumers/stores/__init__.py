@@ -1,20 +1,26 @@
 """What the anonymizer writes to: databases and buckets with personal data, each seen through its rules file."""
 
 from consumers.stores.active import SqlActiveProducts
-from consumers.stores.opening import open_store
+from consumers.stores.opening import open_store, suits
 from consumers.stores.rules import (
+    AnyRules,
     Rules,
     RulesError,
     S3Rules,
     describe,
     load_rules,
     load_sql_rules,
+    markdown,
+    outlook,
+    register,
     rules_digest,
+    rules_schema,
 )
 from consumers.stores.s3 import S3Store
-from consumers.stores.sql import SqlStore, ledger_ddl
+from consumers.stores.sql import SqlStore, ledger_ddl, migration, one_database
 
 __all__ = [
+    "AnyRules",
     "Rules",
     "RulesError",
     "S3Rules",
@@ -25,6 +31,13 @@ __all__ = [
     "ledger_ddl",
     "load_rules",
     "load_sql_rules",
+    "markdown",
+    "migration",
+    "one_database",
     "open_store",
+    "outlook",
+    "register",
     "rules_digest",
+    "rules_schema",
+    "suits",
 ]

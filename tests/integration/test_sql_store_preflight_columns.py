@@ -49,12 +49,7 @@ CASES = [
         ("flag: anonymized", "flag: x"),
         "ALTER TABLE crm.customers ALTER x TYPE boolean USING false; ALTER TABLE crm.customers DROP COLUMN anonymized",
     ),
-    Case(
-        "missing_token",
-        "tables.customers.token.column",
-        "ALTER TABLE crm.customers DROP COLUMN token",
-        repair="ALTER TABLE crm.customers ADD COLUMN token uuid, ADD UNIQUE (personal_number, token)",
-    ),
+    Case("missing_token", "tables.customers.token.column", "ALTER TABLE crm.customers DROP COLUMN token"),
     Case(
         "token_type",
         "tables.customers.token.column",

@@ -56,6 +56,20 @@ tables:
 ignore: {"reference data": [countries]}
 """
 
+# a compound key, a masked customer id, a table that is kept as it is, no ledger; nothing answers there
+COMPOUND = """
+version: 1
+service: core
+purpose: bookkeeping
+store: {kind: sql, url: "postgresql://u:CANARY@127.0.0.1:1/core", schema: core}
+customer: {type: integer, column: number}
+ledger: none
+tables:
+  people: {key: [branch, number], flag: gone, mask: {name: zeros, number: unique_token}, keep: {statistics: [segment]}}
+  cards: {parent: people, key: [id], join: {branch: branch, owner: number}, keep: {bookkeeping: [amount, branch]}}
+  notes: {parent: people, join: {owner: number}, rows: delete}
+"""
+
 TABLES = ("customers", "orders", "order_lines", "notes")
 
 

@@ -4,11 +4,16 @@ from consumers.stores.rules.describe import describe
 from consumers.stores.rules.digest import rules_digest
 from consumers.stores.rules.loading import load_rules, load_sql_rules
 from consumers.stores.rules.model import Rules, Table
+from consumers.stores.rules.outlook import Outlook, outlook
 from consumers.stores.rules.problems import RulesError
+from consumers.stores.rules.register import register
+from consumers.stores.rules.report import markdown
 from consumers.stores.rules.s3 import AnyRules, S3Rules
+from consumers.stores.rules.schema import rules_schema
 
 __all__ = [
     "AnyRules",
+    "Outlook",
     "Rules",
     "RulesError",
     "S3Rules",
@@ -16,5 +21,9 @@ __all__ = [
     "describe",
     "load_rules",
     "load_sql_rules",
+    "markdown",
+    "outlook",
+    "register",
     "rules_digest",
+    "rules_schema",
 ]

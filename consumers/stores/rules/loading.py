@@ -25,14 +25,16 @@ _REPAIRS = {
 }
 
 
-def load_rules(path: Path, environ: Mapping[str, str]) -> AnyRules:
+def load_rules(path: Path, environ: Mapping[str, str], *, offline: bool = False) -> AnyRules:
     """Read one service's rules file; `${NAME}` inside text is replaced from `environ`. `store.kind` says its form.
+
+    `offline`: the database's URL is not read, so that its secret need not be there; these rules cannot connect.
 
     Raises:
         RulesError: unreadable, duplicate key, unknown key, missing variable, contradiction, or not available yet.
     """
     variables = _Variables(environ)
-    document = variables.put_in(_parse(path), "")
+    document = variables.put_in(_without_url(_parse(path)) if offline else _parse(path), "")
     if variables.missing:
         raise RulesError(path.name, variables.missing)
     rules, found = _validated(document)
@@ -97,6 +99,13 @@ def _parse(path: Path) -> dict[str, Any]:
         if isinstance(document, dict):
             return document
     raise RulesError(path.name, [Finding("yaml", "file", problem, "write one YAML 1.2 mapping, each key once.")])
+
+
+def _without_url(document: dict[str, Any]) -> dict[str, Any]:
+    store = document.get("store")
+    if not isinstance(store, dict) or "url" not in store:
+        return document
+    return {**document, "store": {**store, "url": "postgresql://"}}
 
 
 def _unset(name: str, place: str) -> Finding:

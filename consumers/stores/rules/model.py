@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic.json_schema import SkipJsonSchema, WithJsonSchema
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -14,6 +15,7 @@ from consumers.stores.rules.strategies import Strategy
 
 _DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|min)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000}
+_DURATION_SCHEMA = {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
 
 
 def _refuse(_: object) -> None:
@@ -67,7 +69,7 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(_sequence)]
 Reason = Annotated[str, Field(min_length=3)]
 Service = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 Purpose = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
-Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True)]
+Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True), SkipJsonSchema()]
 
 
 class Frozen(BaseModel):
@@ -82,7 +84,9 @@ class StoreRules(Frozen):
     kind: Annotated[Literal["sql"], BeforeValidator(_sql_kind)]
     url: Annotated[SecretStr, BeforeValidator(postgresql_url)]
     schema_name: Name = Field(alias="schema")
-    statement_timeout: Annotated[int, BeforeValidator(_milliseconds)] = 30_000
+    statement_timeout: Annotated[int, BeforeValidator(_milliseconds), WithJsonSchema(_DURATION_SCHEMA)] = Field(
+        default=30_000, json_schema_extra={"default": "30s"}
+    )
 
 
 class Customer(Frozen):
@@ -91,6 +95,9 @@ class Customer(Frozen):
     type: Literal["text", "integer", "uuid"]
     column: Name | None = None
     lookup: Later = None
+
+
+LEDGER = "lapse_ledger"
 
 
 class Ledger(Frozen):

@@ -1,6 +1,8 @@
 """SQL databases as stores: PostgreSQL."""
 
+from consumers.stores.sql.customers import converted
 from consumers.stores.sql.ledger import ledger_ddl
+from consumers.stores.sql.migration import migration, one_database
 from consumers.stores.sql.store import SqlStore
 
-__all__ = ["SqlStore", "ledger_ddl"]
+__all__ = ["SqlStore", "converted", "ledger_ddl", "migration", "one_database"]

@@ -49,6 +49,7 @@ class Index(NamedTuple):
     partial: bool
     nulls_equal: bool
     method: str
+    constraint: bool
 
     @property
     def plain(self) -> bool:
@@ -83,7 +84,7 @@ class ForeignKey(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """A table, view or the like. `kind` is pg_class.relkind."""
+    """A table, view or the like. `kind` is pg_class.relkind; `broken` names indexes never built to the end."""
 
     schema: str
     name: str
@@ -91,6 +92,7 @@ class Relation(NamedTuple):
     row_security: bool
     columns: Mapping[str, Column]
     indexes: Sequence[Index]
+    broken: frozenset[str]
     checks: Sequence[Check]
     triggers: Sequence[Trigger]
 
@@ -137,7 +139,8 @@ def read_catalog(connection: Connection, schemas: Sequence[str]) -> Catalog:
             row["kind"],
             row["row_security"],
             {found["name"]: _column(found) for found in columns.get(table, ())},
-            [_index(found) for found in indexes.get(table, ())],
+            [_index(found) for found in indexes.get(table, ()) if found["valid"]],
+            frozenset(found["name"] for found in indexes.get(table, ()) if not found["valid"]),
             [Check(found["name"], frozenset(found["columns"] or ())) for found in checks.get(table, ())],
             [_trigger(found) for found in triggers.get(table, ())],
         )
@@ -175,6 +178,7 @@ def _index(row: Mapping[Any, Any]) -> Index:
         partial=row["partial"],
         nulls_equal=row["nulls_equal"],
         method=row["method"],
+        constraint=row["is_constraint"],
     )
 
 

@@ -32,7 +32,8 @@ ORDER BY c.oid, a.attnum
 
 INDEXES = statement("""
 SELECT n.nspname AS schema, c.relname AS relation, x.relname AS name, i.indisunique AS is_unique,
-       i.indisprimary AS is_primary, i.indpred IS NOT NULL AS partial, m.amname AS method,
+       i.indisprimary AS is_primary, i.indpred IS NOT NULL AS partial, m.amname AS method, i.indisvalid AS valid,
+       EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = x.oid AND k.conrelid = c.oid) AS is_constraint,
        coalesce(CAST(to_jsonb(i) ->> 'indnullsnotdistinct' AS boolean), false) AS nulls_equal,
        (SELECT array_agg(coalesce(CAST(a.attname AS text), '') ORDER BY k.position)
         FROM unnest(CAST(i.indkey AS int2[])) WITH ORDINALITY AS k(number, position)
@@ -47,7 +48,7 @@ JOIN pg_class AS x ON x.oid = i.indexrelid
 JOIN pg_class AS c ON c.oid = i.indrelid
 JOIN pg_am AS m ON m.oid = x.relam
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY({{schemas}}) AND i.indisvalid
+WHERE n.nspname = ANY({{schemas}})
 """)
 
 CHECKS = statement("""

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from consumers.domain.work import LedgerRow, Proof, Task
-from consumers.stores.rules.model import Rules
+from consumers.stores.rules.model import LEDGER, Rules
 from consumers.stores.sql.names import array, integers, qualified, quote, statement
 
-TABLE = "lapse_ledger"
+TABLE = LEDGER
 COLUMNS = {  # name: type as in DDL, type as pg_type names it
     "service": ('text COLLATE "C" NOT NULL', "text"),
     "command_id": ('text COLLATE "C" NOT NULL', "text"),

@@ -21,6 +21,11 @@ def qualified(schema: str, name: str) -> str:
     return f"{quote(schema)}.{quote(name)}"
 
 
+def literal(text: str) -> str:
+    """Text as a string constant, for SQL that is printed; what is run binds its values."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def listed(names: Iterable[str], alias: str = "") -> str:
     """Column names after one another, quoted, each with the alias in front."""
     prefix = f"{alias}." if alias else ""

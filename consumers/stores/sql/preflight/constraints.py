@@ -6,6 +6,7 @@ from consumers.domain.work import Finding
 from consumers.stores.rules.strategies import UNIQUE
 from consumers.stores.sql.catalog import Index, Trigger
 from consumers.stores.sql.names import quote
+from consumers.stores.sql.preflight.ddl import replaced
 from consumers.stores.sql.preflight.subject import Subject
 
 
@@ -22,8 +23,10 @@ def _unique(subject: Subject) -> Iterator[Finding]:
         masked = sorted(index.touched & set(subject.table.mask))
         if index.unique and masked and not _stays_unique(subject, index):
             message = f"rows would become equal in the unique index {index.name}."
+            ddl = replaced(subject, index)
             for column in masked:
-                yield Finding("unique", f"{subject.place}.mask.{column}", message, _unique_repair(subject, masked))
+                repair = ddl or _unique_repair(subject, masked)
+                yield Finding("unique", f"{subject.place}.mask.{column}", message, repair, ddl)
 
 
 def _unique_repair(subject: Subject, masked: list[str]) -> str:

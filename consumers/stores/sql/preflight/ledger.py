@@ -6,6 +6,7 @@ from consumers.domain.work import Finding
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql.catalog import Catalog, Relation
 from consumers.stores.sql.ledger import COLUMNS, KEY, TABLE, ledger_ddl
+from consumers.stores.sql.preflight.ddl import lacking
 
 
 def ledger_findings(rules: Rules, catalog: Catalog) -> Iterator[Finding]:
@@ -15,7 +16,7 @@ def ledger_findings(rules: Rules, catalog: Catalog) -> Iterator[Finding]:
     schema = rules.ledger.schema_name
     relation = catalog.relations.get((schema, TABLE))
     if relation is None:
-        yield Finding("missing_ledger", "ledger", f"no table {schema}.{TABLE}.", ledger_ddl(rules))
+        yield lacking("missing_ledger", "ledger", f"no table {schema}.{TABLE}.", ledger_ddl(rules))
     elif wrong := sorted(_wrong(relation)):
         message = f"{schema}.{TABLE} differs in {', '.join(wrong)}."
         yield Finding("ledger_columns", "ledger", message, f"move it away, then {ledger_ddl(rules)}")

@@ -7,6 +7,7 @@ from consumers.stores.rules.model import Rules
 from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.links import resolve_join
 from consumers.stores.sql.names import listed, quote
+from consumers.stores.sql.preflight.ddl import add_flag, add_token, lacking, token_index
 from consumers.stores.sql.preflight.subject import Subject, subjects
 
 _CUSTOMER_BASES = {
@@ -85,31 +86,30 @@ def _flag(subject: Subject) -> Iterator[Finding]:
         return
     column = subject.relation.columns.get(flag)
     if column is None:
-        ddl = f"ALTER TABLE {subject.relation.sql} ADD COLUMN {quote(flag)} boolean NOT NULL DEFAULT false;"
-        yield Finding("missing_flag", place, f"no column {flag}.", ddl)
+        yield lacking("missing_flag", place, f"no column {flag}.", add_flag(subject.relation, flag))
     elif column.base != "bool":
         yield Finding("flag_type", place, f"the column {flag} is not boolean.", "name a boolean column.")
 
 
 def _token(subject: Subject) -> Iterator[Finding]:
-    token, table = subject.table.token, subject.relation.sql
+    token, relation = subject.table.token, subject.relation
     if token is None:
         return
-    column = subject.relation.columns.get(token.column)
+    column = relation.columns.get(token.column)
     if column is None:
-        ddl = f"ALTER TABLE {table} ADD COLUMN {quote(token.column)} uuid;"
-        yield Finding("missing_token", f"{subject.place}.token.column", f"no column {token.column}.", ddl)
+        ddl = add_token(relation, token)
+        yield lacking("missing_token", f"{subject.place}.token.column", f"no column {token.column}.", ddl)
         return
     fits = column.base == "uuid" or (column.is_text and (column.length or _UUID_LENGTH) >= _UUID_LENGTH)
     if not fits:
         repair = "name a column of type uuid, or text of 36 letters."
         yield Finding("token_type", f"{subject.place}.token.column", "the token cannot hold a UUID.", repair)
     together = {*token.unique_with, token.column}
-    if not any(index.unique and index.plain and set(index.columns) == together for index in subject.relation.indexes):
-        columns = listed([*token.unique_with, token.column])
-        ddl = f"ALTER TABLE {table} ADD UNIQUE ({columns});"
+    if not together <= set(relation.columns):
+        return  # said as unknown_column
+    if not any(index.unique and index.plain and set(index.columns) == together for index in relation.indexes):
         message = "no unique constraint over exactly these columns and the token."
-        yield Finding("token_unique", f"{subject.place}.token.unique_with", message, ddl)
+        yield lacking("token_unique", f"{subject.place}.token.unique_with", message, token_index(relation, token))
 
 
 def _customer_column(subject: Subject) -> Iterator[Finding]:

@@ -1,0 +1,34 @@
+"""Columns that stay because rows are found by them: they still tell which rows belong together, or whose they were."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from consumers.stores.rules.model import Rules
+
+
+class Link(NamedTuple):
+    """One column that is kept. `column` is None where the rules leave it to a foreign key of the schema."""
+
+    table: str
+    column: str | None
+    role: str
+
+
+def links(rules: Rules, table: str) -> list[Link]:
+    """The links a table keeps, one for each role a column has. What is masked or deleted links nothing."""
+    if rules.tables[table].deletes:
+        return []
+    masked = rules.tables[table].mask
+    return [link for link in _links(rules, table) if link.column is None or link.column not in masked]
+
+
+def _links(rules: Rules, name: str) -> Iterator[Link]:
+    table = rules.tables[name]
+    if table.parent is None:
+        yield Link(name, rules.customer_column, "customer id")
+    yield from (Link(name, column, "key") for column in table.key)
+    if table.parent is not None:
+        columns = table.join or (None,)
+        yield from (Link(name, column, f"refers to {table.parent}") for column in columns)
+    for child, its in rules.children(name).items():
+        yield from (Link(name, column, f"{child} refers to it") for column in (its.join or {}).values())

@@ -1,0 +1,96 @@
+"""The register of what a service does to personal data: GDPR Art. 30, and 5(1)(c) and (e).
+
+From the rules file alone, so that whoever answers for it needs no database. Pre-flight sees to it that the file speaks
+of every column there is.
+"""
+
+import json
+from inspect import getdoc
+from typing import Any
+
+from pydantic import BaseModel
+
+from consumers.stores.rules.links import Link, links
+from consumers.stores.rules.model import LEDGER, Rules, Table
+from consumers.stores.rules.outlook import action_of
+from consumers.stores.rules.s3 import AnyRules, S3Rules
+
+_PROOF = "proof of what was carried out"
+
+
+def register(rules: AnyRules) -> dict[str, Any]:
+    """The register of one service as plain JSON values.
+
+    `tables` says for each mapped table what happens to its rows and columns; `ignored` which tables are left alone and
+    why; `links` lists every column kept by which rows can be joined or traced to a customer, the ledger's included.
+    A service on S3 has `bucket` and `objects` instead.
+    """
+    return _bucket(rules) if isinstance(rules, S3Rules) else _database(rules)
+
+
+def _bucket(rules: S3Rules) -> dict[str, Any]:
+    return {
+        "service": rules.service,
+        "purpose": rules.purpose,
+        "bucket": rules.store.bucket,
+        "objects": [{"group": name, "prefix": each.prefix, "all": "deleted"} for name, each in rules.objects.items()],
+        "links": [Link(rules.ledger.prefix, "customer_id", _PROOF)._asdict()],
+    }
+
+
+def _database(rules: Rules) -> dict[str, Any]:
+    return {
+        "service": rules.service,
+        "purpose": rules.purpose,
+        "schema": rules.store.schema_name,
+        "customer": {"table": rules.root, "column": rules.customer_column, "type": rules.customer.type},
+        "votes": rules.guard is not None,
+        "tables": [_table(rules, name, table) for name, table in rules.tables.items()],
+        "ignored": [{"table": name, "why": reason} for reason, names in rules.ignore.items() for name in names],
+        "links": [each._asdict() for each in _all_links(rules)],
+    }
+
+
+def _all_links(rules: Rules) -> list[Link]:
+    found = [link for name in rules.tables for link in links(rules, name)]
+    if rules.ledger is not None:
+        found.append(Link(f"{rules.ledger.schema_name}.{LEDGER}", "customer_id", _PROOF))
+    return found
+
+
+def _table(rules: Rules, name: str, table: Table) -> dict[str, Any]:
+    return {
+        "table": name,
+        "parent": table.parent,
+        "rows": action_of(table),
+        "masked": [
+            {
+                "column": column,
+                "becomes": _becomes(strategy),
+                "meaning": (getdoc(type(strategy)) or "").partition("\n")[0],
+            }
+            for column, strategy in table.mask.items()
+        ],
+        "kept": [{"column": column, "why": reason} for reason, columns in table.keep.items() for column in columns],
+        "links": [{"column": link.column, "role": link.role} for link in links(rules, name)],
+        "set": _own(table),
+    }
+
+
+def _becomes(strategy: BaseModel) -> str:
+    """The strategy with its arguments, as near to the file as one line allows."""
+    fields = strategy.model_dump(mode="json", exclude_none=True)
+    kind = fields.pop("kind")
+    return " ".join([kind, *(each if isinstance(each, str) else json.dumps(each) for each in fields.values())])
+
+
+def _own(table: Table) -> list[dict[str, str]]:
+    own = [{"column": table.flag, "to": "true, once the row is anonymized"}] if table.flag else []
+    if table.token:
+        own.append(
+            {
+                "column": table.token.column,
+                "to": f"a fresh UUID, so that {', '.join(table.token.unique_with)} may repeat",
+            }
+        )
+    return own
