@@ -1,7 +1,6 @@
 """`lapse rules`: rules files against live databases."""
 
 import os
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from textwrap import indent
@@ -14,6 +13,7 @@ from consumers.cli.output import AsJson, show, show_json
 from consumers.domain.errors import PermanentError
 from consumers.domain.work import Finding
 from consumers.stores import (
+    Outlook,
     Rules,
     SqlStore,
     converted,
@@ -68,8 +68,7 @@ def plan(file: File, customer: Customer, as_json: AsJson = False) -> None:
     rules = load_rules(file, os.environ)
     if converted(customer, rules.customer.type) is None:
         raise PermanentError(f"the id given is no {rules.customer.type} (customer.type), so no row here can have it")
-    rows = _rows_of(rules, customer, file)
-    tables = [each._asdict() for each in outlook(rules, rows)] if rows else []
+    tables = [each._asdict() for each in _outlook(rules, customer, file)]
     if tables or as_json:
         show(tables, PLAN, title=rules.service, as_json=as_json)
     else:
@@ -106,13 +105,14 @@ def _findings(path: Path) -> list[dict[str, str]]:
     return [{"service": rules.service, **finding._asdict()} for finding in _preflight(rules)]
 
 
-def _rows_of(rules: Rules, customer: str, file: Path) -> Mapping[str, int]:
+def _outlook(rules: Rules, customer: str, file: Path) -> list[Outlook]:
     with closing(SqlStore(rules)) as store:
         if found := store.preflight():
             raise PermanentError(
                 f"{len(found)} findings keep {rules.service} from changing anything: `lapse rules check {file}`"
             )
-        return store.count([customer]).get(customer, {})
+        rows = store.count([customer]).get(customer)
+        return outlook(store.resolved(), rows) if rows else []
 
 
 def _preflight(rules: Rules) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from consumers.stores.active import SqlActiveProducts
 from consumers.stores.rules import (
+    Outlook,
     Rules,
     RulesError,
     describe,
@@ -15,6 +16,7 @@ from consumers.stores.rules import (
 from consumers.stores.sql import SqlStore, converted, ledger_ddl, migration, one_database
 
 __all__ = [
+    "Outlook",
     "Rules",
     "RulesError",
     "SqlActiveProducts",
