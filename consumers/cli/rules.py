@@ -1,7 +1,6 @@
 """`lapse rules`: rules files against live databases."""
 
 import os
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from textwrap import indent
@@ -16,7 +15,9 @@ from consumers.domain.work import Finding
 from consumers.ports import Clock
 from consumers.stores import (
     AnyRules,
+    Outlook,
     Rules,
+    SqlStore,
     load_rules,
     markdown,
     migration,
@@ -71,8 +72,7 @@ def plan(context: typer.Context, file: File, customer: Customer, as_json: AsJson
     rules = load_rules(file, os.environ)
     if not suits(rules, customer):
         raise PermanentError("no customer of this service can have the id given (customer.type, or a segment of a key)")
-    rows = _rows_of(rules, customer, file, app_of(context).clock)
-    tables = [each._asdict() for each in outlook(rules, rows)] if rows else []
+    tables = [each._asdict() for each in _outlook(rules, customer, file, app_of(context).clock)]
     if tables or as_json:
         show(tables, PLAN, title=rules.service, as_json=as_json)
     else:
@@ -109,13 +109,15 @@ def _findings(path: Path, clock: Clock) -> list[dict[str, str]]:
     return [{"service": rules.service, **finding._asdict()} for finding in _preflight(rules, clock)]
 
 
-def _rows_of(rules: AnyRules, customer: str, file: Path, clock: Clock) -> Mapping[str, int]:
+def _outlook(rules: AnyRules, customer: str, file: Path, clock: Clock) -> list[Outlook]:
     with closing(open_store(rules, clock)) as store:
         if found := store.preflight():
             raise PermanentError(
                 f"{len(found)} findings keep {rules.service} from changing anything: `lapse rules check {file}`"
             )
-        return store.count([customer]).get(customer, {})
+        rows = store.count([customer]).get(customer)
+        written = store.resolved() if isinstance(store, SqlStore) else rules
+        return outlook(written, rows) if rows else []
 
 
 def _preflight(rules: AnyRules, clock: Clock) -> list[Finding]:

@@ -4,6 +4,7 @@ from consumers.stores.active import SqlActiveProducts
 from consumers.stores.opening import open_store, suits
 from consumers.stores.rules import (
     AnyRules,
+    Outlook,
     Rules,
     RulesError,
     S3Rules,
@@ -21,6 +22,7 @@ from consumers.stores.sql import SqlStore, ledger_ddl, migration, one_database
 
 __all__ = [
     "AnyRules",
+    "Outlook",
     "Rules",
     "RulesError",
     "S3Rules",

@@ -40,8 +40,8 @@ def test_rules_plan_counts_rows_and_names_columns_and_touches_nothing(database: 
         dict(zip(names, row, strict=True))
         for row in (
             ("customers", "masked", 1, masked, ["anonymized", "token"], ["customer_id", "id", "segment"]),
-            ("orders", "masked", 1, ["address"], [], ["id"]),
-            ("order_lines", "masked", 2, ["remark"], [], ["id"]),
+            ("orders", "masked", 1, ["address"], [], ["id", "customer"]),
+            ("order_lines", "masked", 2, ["remark"], [], ["id", "order_id"]),
             ("notes", "deleted", 1, [], [], []),
         )
     ]

@@ -25,6 +25,15 @@ def resolve_join(rules: Rules, catalog: Catalog, child: str) -> Mapping[str, str
     return dict(zip(keys[0].columns, keys[0].target_columns, strict=True))
 
 
+def with_joins(rules: Rules, catalog: Catalog) -> Rules:
+    """The rules with every join written out that the file leaves to a foreign key."""
+    tables = {
+        name: table.model_copy(update={"join": resolve_join(rules, catalog, name)}) if table.parent else table
+        for name, table in rules.tables.items()
+    }
+    return rules.model_copy(update={"tables": tables})
+
+
 def belongs_to_one_customer(rules: Rules, catalog: Catalog, table: str, columns: Iterable[str]) -> bool:
     """Whether rows of `table` that agree in `columns` are all of one customer.
 

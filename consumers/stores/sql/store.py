@@ -17,6 +17,7 @@ from consumers.stores.sql.engine import engine_for
 from consumers.stores.sql.failures import DataFailure, translated
 from consumers.stores.sql.guard import guard_of
 from consumers.stores.sql.ledger import SqlLedger, ledger_ddl
+from consumers.stores.sql.links import with_joins
 from consumers.stores.sql.names import array
 from consumers.stores.sql.plan import Plan, plan_for
 from consumers.stores.sql.preflight import findings
@@ -61,6 +62,12 @@ class SqlStore:
         found = [*findings(self._rules, catalog), *unfit]
         self._plan = None if found else plan_for(self._rules, catalog)
         return found
+
+    @translated
+    def resolved(self) -> Rules:
+        """The rules with every join written out that the file leaves to a foreign key of the live schema."""
+        with self._engine.connect() as connection:
+            return with_joins(self._rules, self._catalog(connection))
 
     @translated
     def create_ledger(self) -> None:
