@@ -51,7 +51,7 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
         ("rows: delete}", "rows: delete, since: created_at}", "not_available", "tables.notes.since"),
         ("rows: delete}", "rows: delete, flag: gone}", "not_available", "tables.notes.flag"),
         ("phone: set_null", "phone: {json: {remove: [$.a]}}", "not_available", "tables.customers.mask.phone"),
-        ("phone: set_null", "phone: encrypt", "not_available", "tables.customers.mask.phone"),
+        ("phone: set_null", "phone: scramble", "not_available", "tables.customers.mask.phone"),
         ("    flag: anonymized", "    rows: delete\n    flag: anonymized", "not_available", "tables.customers.rows"),
         # contradictions
         ("{parent: orders, key", "{key", "root", "tables"),
@@ -75,6 +75,29 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
             "greater_than_equal",
             "tables.customers.mask.birth_date.characters",
         ),
+        ("phone: set_null", "phone: {template: Anna}", "string_pattern_mismatch", "tables.customers.mask.phone.text"),
+        (
+            "phone: set_null",
+            'phone: {template: "{token} {token}"}',
+            "string_pattern_mismatch",
+            "tables.customers.mask.phone.text",
+        ),
+        (
+            "phone: set_null",
+            'phone: {template: "{name} {token}"}',
+            "string_pattern_mismatch",
+            "tables.customers.mask.phone.text",
+        ),
+        (
+            "phone: set_null",
+            'phone: {unique_phone: {prefix: "+46"}}',
+            "literal_error",
+            "tables.customers.mask.phone.prefix",
+        ),
+        ("balance: zeros", "balance: {bucket: {size: 1}}", "greater_than_equal", "tables.customers.mask.balance.size"),
+        ("balance: zeros", "balance: {bucket: {size: 2.5}}", "int_type", "tables.customers.mask.balance.size"),
+        ("balance: zeros", "balance: {bucket: 10}", "strategy_form", "tables.customers.mask.balance"),
+        ("phone: set_null", "phone: {redact: all}", "strategy_form", "tables.customers.mask.phone"),
         ("domain: anonymized.invalid", "domain: a@b", "string_pattern_mismatch", "tables.customers.mask.email.domain"),
         ("statement_timeout: 5s", "statement_timeout: 5", "duration", "store.statement_timeout"),
         ("{schema: lapse}", "~", "ledger", "ledger"),
@@ -95,6 +118,41 @@ def test_refusal_names_code_and_place(tmp_path: Path, old: str, new: str, code: 
     assert str(error).startswith("crm.yaml: ")
     assert all(found.repair for found in error.findings)
     assert "CANARY" not in str(error) + repr(error)
+
+
+@pytest.mark.parametrize(
+    ("written", "fields"),
+    [
+        ("empty", {}),
+        ("redact", {}),
+        ("unique_phone", {"prefix": "+999"}),
+        ('{unique_phone: {prefix: "00999"}}', {"prefix": "00999"}),
+        ('{template: "Customer {token}"}', {"text": "Customer {token}"}),
+        ("{bucket: {size: 10}}", {"size": 10}),
+    ],
+)
+def test_strategy_is_read_as_it_is_written(tmp_path: Path, written: str, fields: dict[str, object]) -> None:
+    rules = load(tmp_path, RULES.replace("phone: set_null", f"phone: {written}"))
+
+    kind = written.strip("{").partition(":")[0]
+    assert rules.tables["customers"].mask["phone"].model_dump() == {"kind": kind, **fields}
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "repair"),
+    [
+        ("uuid", "strategy_form", "write unique_token"),
+        ("{truncate_text: 3}", "strategy_form", "write {truncate: {characters: N}}"),
+        ("keep", "strategy_form", "keep: {REASON: [COLUMN]}"),
+        *((each, "reversible", "take one that forgets") for each in ("hash", "noise", "shuffle")),
+        *((f"{{{each}: {{a: b}}}}", "reversible", "take one that forgets") for each in ("partial_mask", "encrypt")),
+    ],
+)
+def test_strategy_of_others_is_refused_with_what_to_write(tmp_path: Path, written: str, code: str, repair: str) -> None:
+    [found] = refused(tmp_path, "phone: set_null", f"phone: {written}").findings
+
+    assert (found.code, found.place) == (code, "tables.customers.mask.phone")
+    assert repair in found.repair
 
 
 def test_refusal_lists_every_problem(tmp_path: Path) -> None:

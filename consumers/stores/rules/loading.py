@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from consumers.domain.work import Finding
+from consumers.stores.rules.forms import AVAILABLE
 from consumers.stores.rules.model import Rules
 from consumers.stores.rules.problems import RulesError
-from consumers.stores.rules.strategies import AVAILABLE
 from consumers.stores.rules.structure import problems
 from consumers.yaml_text import YamlTextError, read_yaml
 

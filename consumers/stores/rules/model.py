@@ -8,9 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from consumers.stores.rules.forms import Strategy
 from consumers.stores.rules.guard import checked_guard
 from consumers.stores.rules.problems import not_available, refusal
-from consumers.stores.rules.strategies import Strategy
 
 _DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|min)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000}
