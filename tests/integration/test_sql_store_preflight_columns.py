@@ -115,6 +115,13 @@ CASES = [
     Case(
         "type_mismatch",
         "tables.customers.mask.x",
+        ADD + "text",
+        masked("{json: {remove: [$.a], other_paths: keep}}"),
+        repair="ALTER TABLE crm.customers ALTER x TYPE jsonb USING NULL",
+    ),
+    Case(
+        "type_mismatch",
+        "tables.customers.mask.x",
         ADD + "jsonb",
         masked("zeros"),
         repair="ALTER TABLE crm.customers ALTER x TYPE text",

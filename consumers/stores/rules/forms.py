@@ -15,7 +15,8 @@ from consumers.stores.rules.strategies import AnyStrategy
 _BARE = ("set_null", "empty", "zeros", "redact", "unique_token", "unique_phone")
 _ONE_VALUE = {"static": "value", "template": "text"}
 _TAKES = {"unique_email": {"domain"}, "unique_phone": {"prefix"}, "truncate": {"characters"}, "bucket": {"size"}}
-AVAILABLE = (*dict.fromkeys((*_BARE, *_ONE_VALUE, *_TAKES)),)
+_JSON = {"remove", "set", "keep", "other_paths"}
+AVAILABLE = (*dict.fromkeys((*_BARE, *_ONE_VALUE, *_TAKES, "json")),)
 
 _ELSEWHERE = {
     "keep": "move the column to the table's keep section, under a reason: keep: {REASON: [COLUMN]}.",
@@ -57,6 +58,8 @@ def _with_argument(name: str, argument: object) -> dict[str, Any]:
         return {"kind": name, _ONE_VALUE[name]: argument}
     if name == "truncate" and isinstance(argument, str):
         return {"kind": name, "to": argument}
+    if name == "json" and isinstance(argument, dict) and set(argument) <= _JSON:
+        return {"kind": name, **argument}
     if name not in _TAKES or not isinstance(argument, dict) or set(argument) != _TAKES[name]:
         raise refusal("strategy_form", f"{name} does not take this argument.", _forms())
     return {"kind": name, **argument}
@@ -80,7 +83,8 @@ def _forms() -> str:
     return (
         "write one of set_null, empty, zeros, redact, unique_token, unique_phone, {static: VALUE}, "
         '{unique_email: {domain: NAME}}, {unique_phone: {prefix: "+999"}}, {template: "Customer {token}"}, '
-        "{truncate: year|month|day}, {truncate: {characters: N}} or {bucket: {size: N}}."
+        "{truncate: year|month|day}, {truncate: {characters: N}}, {bucket: {size: N}} or "
+        "{json: {remove: [$.a], set: {$.b: VALUE}, keep: {REASON: [$.c.d]}, other_paths: refuse}}."
     )
 
 

@@ -19,6 +19,8 @@
 | `truncate`     | date, timestamp              | first instant of year, month, day UTC| stays     | no    | yes    |
 |                | text: {characters: N}        | its first N letters                  | stays     | no    | yes    |
 | `bucket`       | whole number, numeric        | the multiple of N at or below it     | stays     | no    | yes    |
+| `json`         | json, jsonb                  | the document without some paths, with| stays, so | no    | yes    |
+|                |                              | a value at others that are there     | does null |       |        |
 
 (*) Where NULLs are distinct, which is PostgreSQL's default.
 (+) Twelve random digits: where two meet, the constraint refuses the batch and each customer gets others on his own.
@@ -27,9 +29,12 @@ What must be true of a cell afterwards, whatever it held before, is in `stores.s
 
 import datetime as dt
 import re
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from consumers.stores.rules.json_paths import Path, Paths, Value, checked
 
 _DOMAIN = r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
 UUID_LENGTH = 36
@@ -128,7 +133,41 @@ class Bucket(_Strategy):
     size: int = Field(ge=2, lt=2**63)
 
 
+class JsonPaths(_Strategy):
+    """The document loses the paths of `remove`, and has a value at those of `set` that it has.
+
+    `other_paths`: refuse fails who has a value at any other path that `keep` does not name, with its reason.
+    """
+
+    kind: Literal["json"] = "json"
+    remove: Paths = ()
+    set: Mapping[Path, Value] = Field(default_factory=dict)
+    keep: Mapping[Annotated[str, Field(min_length=3)], Paths] = Field(default_factory=dict)
+    other_paths: Literal["refuse", "keep"]
+
+    @property
+    def kept(self) -> list[Path]:
+        """Paths kept, without their reasons."""
+        return [path for paths in self.keep.values() for path in paths]
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        checked(self.remove, self.set, self.kept)
+        return self
+
+
 AnyStrategy = (
-    SetNull | Static | Empty | Zeros | Redact | UniqueToken | UniqueEmail | UniquePhone | Template | Truncate | Bucket
+    SetNull
+    | Static
+    | Empty
+    | Zeros
+    | Redact
+    | UniqueToken
+    | UniqueEmail
+    | UniquePhone
+    | Template
+    | Truncate
+    | Bucket
+    | JsonPaths
 )
 UNIQUE = ("unique_token", "unique_email", "unique_phone", "template")

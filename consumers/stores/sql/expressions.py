@@ -9,6 +9,7 @@ from consumers.stores.rules.strategies import (
     AnyStrategy,
     Bucket,
     Empty,
+    JsonPaths,
     Redact,
     SetNull,
     Static,
@@ -20,6 +21,7 @@ from consumers.stores.rules.strategies import (
     Zeros,
 )
 from consumers.stores.sql.catalog import Column
+from consumers.stores.sql.documents import bound, remade
 from consumers.stores.sql.names import quote
 
 # inside brackets, ASCII that is neither letter nor digit: what [:alnum:] and [:cntrl:] mean depends on the locale
@@ -134,6 +136,10 @@ def _bucket(strategy: Bucket, column: Column, cell: str, _parameter: str) -> Exp
     return Expression(to_bucket(strategy, column, cell))
 
 
+def _json(strategy: JsonPaths, column: Column, cell: str, parameter: str) -> Expression:
+    return Expression(f"CAST({remade(strategy, cell, parameter)} AS {column.type})", bound(strategy, parameter))
+
+
 _BUILDERS: Mapping[str, Callable[[Any, Column, str, str], Expression]] = {
     "set_null": _set_null,
     "static": _static,
@@ -146,4 +152,5 @@ _BUILDERS: Mapping[str, Callable[[Any, Column, str, str], Expression]] = {
     "template": _template,
     "truncate": _truncate,
     "bucket": _bucket,
+    "json": _json,
 }
