@@ -7,14 +7,10 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from consumers.stores.rules.problems import refusal
-
-
-def _sequence(written: object) -> object:
-    return tuple(written) if isinstance(written, list) else written
-
+from consumers.stores.rules.shapes import sequence
 
 Path = Annotated[str, Field(pattern=r"^\$(\.[A-Za-z0-9_-]+)+$")]
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_sequence)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(sequence)]
 Value = str | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
 
 

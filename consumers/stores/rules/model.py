@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from consumers.stores.rules.forms import Strategy
 from consumers.stores.rules.guard import checked_guard
 from consumers.stores.rules.problems import not_available, refusal
+from consumers.stores.rules.shapes import Frozen, Reason, sequence
 
 _DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|min)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000}
@@ -58,21 +59,12 @@ def _unavailable_deletion(written: object) -> object:
     return written
 
 
-def _sequence(written: object) -> object:
-    return tuple(written) if isinstance(written, list) else written
-
-
 Name = Annotated[str, Field(min_length=1, max_length=63)]  # PostgreSQL cuts longer identifiers
-Names = Annotated[tuple[Name, ...], BeforeValidator(_sequence)]
-Reason = Annotated[str, Field(min_length=3)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(sequence)]
 Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True)]
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-
-class StoreRules(_Frozen):
+class StoreRules(Frozen):
     """Where the database is. `url` is a SQLAlchemy URL with its secret; `statement_timeout` is in milliseconds."""
 
     kind: Annotated[Literal["sql"], BeforeValidator(_sql_kind)]
@@ -81,7 +73,7 @@ class StoreRules(_Frozen):
     statement_timeout: Annotated[int, BeforeValidator(_milliseconds)] = 30_000
 
 
-class Customer(_Frozen):
+class Customer(Frozen):
     """How a customer id finds its rows: by `column` of the root table (default: the root table's only key column)."""
 
     type: Literal["text", "integer", "uuid"]
@@ -89,26 +81,26 @@ class Customer(_Frozen):
     lookup: Later = None
 
 
-class Ledger(_Frozen):
+class Ledger(Frozen):
     """Where the rows that prove a command was carried out are kept: table `lapse_ledger` in `schema`."""
 
     schema_name: Name = Field(alias="schema")
 
 
-class Token(_Frozen):
+class Token(Frozen):
     """A column that gets a fresh UUID with the change, so that `unique_with` may hold equal values."""
 
     column: Name
     unique_with: Annotated[Names, Field(min_length=1)]
 
 
-class Index(_Frozen):
+class Index(Frozen):
     """Why a table may be scanned although no index serves its lookups."""
 
     accept_scan: Reason
 
 
-class Table(_Frozen):
+class Table(Frozen):
     """What happens to the rows of one table. `join` is child column: parent column."""
 
     key: Names = ()
@@ -134,7 +126,7 @@ class Table(_Frozen):
         return (column for columns in self.keep.values() for column in columns)
 
 
-class Rules(_Frozen):
+class Rules(Frozen):
     """The rules of one service. `root` is the table that holds the customer id; all others hang below it."""
 
     version: Literal[1]

@@ -30,11 +30,12 @@ What must be true of a cell afterwards, whatever it held before, is in `stores.s
 import datetime as dt
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from consumers.stores.rules.json_paths import Path, Paths, Value, checked
+from consumers.stores.rules.shapes import Frozen, Reason
 
 _DOMAIN = r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
 UUID_LENGTH = 36
@@ -46,62 +47,58 @@ TOKEN_LENGTH = 32
 StaticValue = str | bool | int | float | dt.datetime | dt.date
 
 
-class _Strategy(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-
-class SetNull(_Strategy):
+class SetNull(Frozen):
     """The cell becomes NULL."""
 
     kind: Literal["set_null"] = "set_null"
 
 
-class Static(_Strategy):
+class Static(Frozen):
     """The cell becomes one value, the same for everyone; NULL is overwritten too."""
 
     kind: Literal["static"] = "static"
     value: StaticValue
 
 
-class Empty(_Strategy):
+class Empty(Frozen):
     """The cell becomes the empty text."""
 
     kind: Literal["empty"] = "empty"
 
 
-class Zeros(_Strategy):
+class Zeros(Frozen):
     """The cell becomes the zero of its type."""
 
     kind: Literal["zeros"] = "zeros"
 
 
-class Redact(_Strategy):
+class Redact(Frozen):
     """The cell keeps its length and its ASCII punctuation; all else becomes X."""
 
     kind: Literal["redact"] = "redact"
 
 
-class UniqueToken(_Strategy):
+class UniqueToken(Frozen):
     """The cell becomes a fresh random UUID."""
 
     kind: Literal["unique_token"] = "unique_token"
 
 
-class UniqueEmail(_Strategy):
+class UniqueEmail(Frozen):
     """The cell becomes a fresh address at `domain`."""
 
     kind: Literal["unique_email"] = "unique_email"
     domain: str = Field(pattern=re.compile(_DOMAIN))
 
 
-class UniquePhone(_Strategy):
+class UniquePhone(Frozen):
     """The cell becomes a fresh number of country code 999, which is nobody's: any other may be somebody's."""
 
     kind: Literal["unique_phone"] = "unique_phone"
     prefix: Literal["+999", "00999", "999"] = "+999"
 
 
-class Template(_Strategy):
+class Template(Frozen):
     """The cell becomes `text` with 32 fresh hexadecimal digits where {token} stands, once."""
 
     kind: Literal["template"] = "template"
@@ -118,7 +115,7 @@ class Template(_Strategy):
         return len(self.text) - len(TOKEN) + TOKEN_LENGTH
 
 
-class Truncate(_Strategy):
+class Truncate(Frozen):
     """The cell keeps its coarse part: `to` for dates, the first `characters` for text."""
 
     kind: Literal["truncate"] = "truncate"
@@ -126,14 +123,14 @@ class Truncate(_Strategy):
     characters: int | None = Field(default=None, ge=1)
 
 
-class Bucket(_Strategy):
+class Bucket(Frozen):
     """The cell becomes the multiple of `size` at or below it."""
 
     kind: Literal["bucket"] = "bucket"
     size: int = Field(ge=2, lt=2**63)
 
 
-class JsonPaths(_Strategy):
+class JsonPaths(Frozen):
     """The document loses the paths of `remove`, and has a value at those of `set` that it has.
 
     `other_paths`: refuse fails who has a value at any other path that `keep` does not name, with its reason.
@@ -142,7 +139,7 @@ class JsonPaths(_Strategy):
     kind: Literal["json"] = "json"
     remove: Paths = ()
     set: Mapping[Path, Value] = Field(default_factory=dict)
-    keep: Mapping[Annotated[str, Field(min_length=3)], Paths] = Field(default_factory=dict)
+    keep: Mapping[Reason, Paths] = Field(default_factory=dict)
     other_paths: Literal["refuse", "keep"]
 
     @property
