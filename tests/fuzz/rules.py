@@ -26,7 +26,16 @@ store: {kind: sql, url: "${CRM_URL}", schema: crm}
 customer: {type: text}
 ledger: none
 tables:
-  people: {key: [id], flag: done, mask: {name: zeros, mail: {unique_email: {domain: a.invalid}}}}
+  people:
+    key: [id]
+    flag: done
+    mask:
+      name: zeros
+      mail: {unique_email: {domain: a.invalid}}
+      phone: {unique_phone: {prefix: "999"}}
+      nick: {template: "N {token}"}
+      income: {bucket: {size: 1000}}
+      extra: {json: {remove: [$.a.b], set: {$.c: no}, keep: {why not: [$.d]}, other_paths: refuse}}
   notes: {parent: people, rows: delete}
 """
 GUARDS = (

@@ -78,6 +78,42 @@ CASES = [
         masked("{static: 100}"),
         repair="ALTER TABLE crm.customers ALTER x TYPE numeric(5, 2)",
     ),
+    Case("too_long", "tables.customers.mask.x", ADD + "varchar(15)", masked("unique_phone")),
+    Case("too_long", "tables.customers.mask.x", ADD + "varchar(33)", masked('{template: "C {token}"}')),
+    Case(
+        "too_long",
+        "tables.customers.mask.x",
+        ADD + "numeric(5, 2)",
+        masked("{bucket: {size: 1000}}"),
+        repair="ALTER TABLE crm.customers ALTER x TYPE numeric(6, 2)",
+    ),
+    *(
+        Case(
+            "type_mismatch",
+            "tables.customers.mask.x",
+            ADD + "bytea",
+            masked(strategy),
+            repair="ALTER TABLE crm.customers ALTER x TYPE text USING ''",
+        )
+        for strategy in ("empty", "redact", "unique_phone", '{template: "{token}"}')
+    ),
+    *(
+        Case(
+            "type_mismatch",
+            "tables.customers.mask.x",
+            ADD + column,
+            masked("{bucket: {size: 40000}}"),
+            repair="ALTER TABLE crm.customers ALTER x TYPE int USING 0",
+        )
+        for column in ("smallint", "double precision", "date")
+    ),
+    Case(
+        "type_mismatch",
+        "tables.customers.mask.x",
+        ADD + "text",
+        masked("{json: {remove: [$.a], other_paths: keep}}"),
+        repair="ALTER TABLE crm.customers ALTER x TYPE jsonb USING NULL",
+    ),
     Case(
         "type_mismatch",
         "tables.customers.mask.x",

@@ -49,6 +49,14 @@ CASES = [
         masked("zeros"),
         repair="ALTER TABLE crm.customers DROP CONSTRAINT customers_x_key, ADD UNIQUE (x, token)",
     ),
+    Case("unique", "tables.customers.mask.x", ADD + "text UNIQUE", masked("redact"), repair=masked("unique_phone")),
+    Case(
+        "unique",
+        "tables.customers.mask.x",
+        ADD + "text UNIQUE",
+        masked("empty"),
+        repair=masked('{template: "{token}"}'),
+    ),
     Case(
         "unique",
         "tables.customers.mask.x",

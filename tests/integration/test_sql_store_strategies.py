@@ -22,6 +22,7 @@ CREATE TYPE crm.mood AS ENUM ('good', 'OTHER');
 CREATE TABLE crm.cells (
     id text PRIMARY KEY, zero varchar(40), number numeric(12, 3), day date, moment timestamptz, token char(36),
     mail varchar(50), mood crm.mood, static_day date, start date, hour timestamptz, prefix text,
+    note varchar(40), remark char(40), phone varchar(16), label varchar(41), income numeric(12, 2), age integer,
     done boolean NOT NULL DEFAULT false);
 """
 HEAD = RULES[: RULES.index("customer:")]
@@ -44,13 +45,22 @@ tables:
       start: {{truncate: month}}
       hour: {{truncate: day}}
       prefix: {{truncate: {{characters: 2}}}}
+      note: empty
+      remark: redact
+      phone: unique_phone
+      label: {{template: "Customer {{token}}"}}
+      income: {{bucket: {{size: 1000}}}}
+      age: {{bucket: {{size: 10}}}}
 """
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=36)
 DAYS = st.dates(dt.date(1700, 1, 1), dt.date(2500, 1, 1))
 MOMENTS = st.datetimes(dt.datetime(1700, 1, 2), dt.datetime(2500, 1, 1), timezones=st.just(dt.UTC))  # noqa: DTZ001 - bounds are naive
 ROW = st.tuples(
-    TEXT, st.decimals(-(10**8), 10**8, places=3), DAYS, MOMENTS, TEXT, TEXT, st.just("good"), DAYS, DAYS, MOMENTS, TEXT
+    *(TEXT, st.decimals(-(10**8), 10**8, places=3), DAYS, MOMENTS, TEXT, TEXT, st.just("good"), DAYS, DAYS, MOMENTS),
+    *(TEXT, TEXT, TEXT, st.text("0123", max_size=16), TEXT, st.decimals(-(10**9), 10**9, places=2)),
+    st.integers(-(2**31) + 8, 2**31 - 1),
 )
+ODD = ["Ærøskøbing 12-A, \u0635\u0641\n\u0301\u00a0\U0001f600", "a^b`c{d}[e]~f:g@h\ti\\j"]
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
@@ -75,7 +85,9 @@ def rewritten(database: Database, row: Sequence[Any]) -> tuple[Any, ...]:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROW)
 def test_values_keep_to_the_table_of_strategies(database: Database, row: Sequence[Any]) -> None:
-    zero, number, day, moment, token, mail, mood, static_day, start, hour, prefix = rewritten(database, row)
+    made = rewritten(database, row)
+    zero, number, day, moment, token, mail, mood, static_day, start, hour, prefix = made[:11]
+    note, remark, phone, label, income, age = made[11:]
 
     assert zero == "0" * len(row[0])
     assert (number, day, moment) == (Decimal(0), EPOCH.date(), EPOCH)
@@ -85,12 +97,38 @@ def test_values_keep_to_the_table_of_strategies(database: Database, row: Sequenc
     assert start == row[8].replace(day=1)
     assert hour == row[9].replace(hour=0, minute=0, second=0, microsecond=0)
     assert prefix == row[10][:2]
+    assert note == ""
+    assert remark == "".join("X" if each.isalnum() or not each.isascii() else each for each in row[12]).ljust(40)
+    assert re.fullmatch(r"\+999[0-9]{12}", phone)
+    assert re.fullmatch(r"Customer [0-9a-f]{32}", label)
+    assert (income, age) == (row[15].__floor__() // 1000 * 1000, row[16] // 10 * 10)
+
+
+def test_redact_keeps_signs_of_ascii_and_nothing_else(database: Database) -> None:
+    remarks = [rewritten(database, [None] * 12 + [odd] + [None] * 4)[12].rstrip() for odd in ODD]
+
+    assert remarks == ["XXXXXXXXXX XX-X, XX\nXXX", "X^X`X{X}[X]~X:X@X\tX\\X"]
+
+
+def test_a_second_command_changes_nothing(database: Database) -> None:
+    customer = uuid.uuid4().hex
+    store, rows = database.shared_store(CELLS), f"SELECT * FROM crm.cells WHERE id = '{customer}'"
+    with psycopg.connect(database.url.replace("+psycopg", ""), autocommit=True) as connection:
+        places = ", ".join(["%s"] * (len(OLD) + 1))
+        connection.execute(f"INSERT INTO crm.cells VALUES ({places})".encode(), [customer, *OLD.values()])
+    outcomes, found = [], []
+    for command in ("first", "first", "second"):
+        outcomes.append(store.anonymize([task(customer, f"{command} {customer}")])[0].outcome)
+        found.append(database.rows(rows))
+
+    assert outcomes == ["DONE", "ALREADY_DONE", "NOTHING_FOUND"]
+    assert found[0] == found[1] == found[2]
 
 
 def test_null_stays_null_except_for_static(database: Database) -> None:
-    found = rewritten(database, [None] * 11)
+    found = rewritten(database, [None] * 17)
 
-    assert found == (None,) * 6 + ("OTHER", dt.date(2000, 2, 29)) + (None,) * 3
+    assert found == (None,) * 6 + ("OTHER", dt.date(2000, 2, 29)) + (None,) * 9
 
 
 def test_preflight_accepts_every_strategy_on_these_types(database: Database) -> None:
@@ -109,6 +147,12 @@ OLD = {
     "start": dt.date(1980, 1, 2),
     "hour": dt.datetime(1980, 1, 1, 1, tzinfo=dt.UTC),
     "prefix": "CANARY",
+    "note": "CANARY",
+    "remark": "X-ÅNARY",
+    "phone": "+999123456789012",
+    "label": "Customer 0123456789abcdef0123456789abcdef",
+    "income": Decimal("1000.01"),
+    "age": 41,
 }
 
 

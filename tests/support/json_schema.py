@@ -58,6 +58,11 @@ class _Reader:
         for name in value if isinstance(value, dict) else ():
             yield from self.wrong(schema, name, f"{path}.{name}")
 
+    def _patternProperties(self, patterns: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:  # noqa: N802 - a keyword
+        for name in value if isinstance(value, dict) else ():
+            for pattern in filter(lambda each: re.search(each, name), patterns):
+                yield from self.wrong(patterns[pattern], value[name], f"{path}.{name}")
+
     def _items(self, schema: Mapping[str, Any], value: Any, path: str) -> Iterator[str]:
         for number, each in enumerate(value if isinstance(value, list) else ()):
             yield from self.wrong(schema, each, f"{path}.{number}")
@@ -87,5 +92,6 @@ _CHECKS: Mapping[str, Callable[[Any, Any], bool]] = {
     "maxLength": lambda most, value: not isinstance(value, str) or len(value) <= most,
     "minItems": lambda least, value: not isinstance(value, list) or len(value) >= least,
     "minProperties": lambda least, value: not isinstance(value, dict) or len(value) >= least,
+    "exclusiveMaximum": lambda most, value: not _is("integer", value) or value < most,
     "minimum": lambda least, value: isinstance(value, bool) or not isinstance(value, int | float) or value >= least,
 }

@@ -7,6 +7,7 @@ import pytest
 from consumers.stores import Rules, RulesError, describe, load_rules, load_sql_rules, rules_digest
 from tests.support.sql_store import RULES
 
+PATHS = ("a", "$", "$.", "$.a[0]", "$.a.*", "$..a", "$.a b", '$."a"', "$.å")
 ENVIRON = {"CRM_URL": "postgresql://lapse:CANARY@db.example/crm"}
 
 
@@ -51,8 +52,7 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
         ("rows: delete}", "rows: delete, shared: keep}", "not_available", "tables.notes.shared"),
         ("rows: delete}", "rows: delete, since: created_at}", "not_available", "tables.notes.since"),
         ("rows: delete}", "rows: delete, flag: gone}", "not_available", "tables.notes.flag"),
-        ("phone: set_null", "phone: {json: {remove: [$.a]}}", "not_available", "tables.customers.mask.phone"),
-        ("phone: set_null", "phone: encrypt", "not_available", "tables.customers.mask.phone"),
+        ("phone: set_null", "phone: scramble", "not_available", "tables.customers.mask.phone"),
         ("    flag: anonymized", "    rows: delete\n    flag: anonymized", "not_available", "tables.customers.rows"),
         # contradictions
         ("{parent: orders, key", "{key", "root", "tables"),
@@ -76,6 +76,29 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
             "greater_than_equal",
             "tables.customers.mask.birth_date.characters",
         ),
+        ("phone: set_null", "phone: {template: Anna}", "string_pattern_mismatch", "tables.customers.mask.phone.text"),
+        (
+            "phone: set_null",
+            'phone: {template: "{token} {token}"}',
+            "string_pattern_mismatch",
+            "tables.customers.mask.phone.text",
+        ),
+        (
+            "phone: set_null",
+            'phone: {template: "{name} {token}"}',
+            "string_pattern_mismatch",
+            "tables.customers.mask.phone.text",
+        ),
+        (
+            "phone: set_null",
+            'phone: {unique_phone: {prefix: "+46"}}',
+            "literal_error",
+            "tables.customers.mask.phone.prefix",
+        ),
+        ("balance: zeros", "balance: {bucket: {size: 1}}", "greater_than_equal", "tables.customers.mask.balance.size"),
+        ("balance: zeros", "balance: {bucket: {size: 2.5}}", "int_type", "tables.customers.mask.balance.size"),
+        ("balance: zeros", "balance: {bucket: 10}", "strategy_form", "tables.customers.mask.balance"),
+        ("phone: set_null", "phone: {redact: all}", "strategy_form", "tables.customers.mask.phone"),
         ("domain: anonymized.invalid", "domain: a@b", "string_pattern_mismatch", "tables.customers.mask.email.domain"),
         ("statement_timeout: 5s", "statement_timeout: 5", "duration", "store.statement_timeout"),
         ("{schema: lapse}", "~", "ledger", "ledger"),
@@ -96,6 +119,86 @@ def test_refusal_names_code_and_place(tmp_path: Path, old: str, new: str, code: 
     assert str(error).startswith("crm.yaml: ")
     assert all(found.repair for found in error.findings)
     assert "CANARY" not in str(error) + repr(error)
+
+
+@pytest.mark.parametrize(
+    ("written", "fields"),
+    [
+        ("empty", {}),
+        ("redact", {}),
+        ("unique_phone", {"prefix": "+999"}),
+        ('{unique_phone: {prefix: "00999"}}', {"prefix": "00999"}),
+        ('{template: "Customer {token}"}', {"text": "Customer {token}"}),
+        ("{bucket: {size: 10}}", {"size": 10}),
+    ],
+)
+def test_strategy_is_read_as_it_is_written(tmp_path: Path, written: str, fields: dict[str, object]) -> None:
+    rules = load(tmp_path, RULES.replace("phone: set_null", f"phone: {written}"))
+
+    kind = written.strip("{").partition(":")[0]
+    assert rules.tables["customers"].mask["phone"].model_dump() == {"kind": kind, **fields}
+
+
+def test_json_is_read_whole(tmp_path: Path) -> None:
+    written = (
+        "{json: {remove: [$.a.b, $.a.c], set: {$.name: no, $.n: null}, keep: {why not: [$.x]}, other_paths: refuse}}"
+    )
+    rules = load(tmp_path, RULES.replace("phone: set_null", f"phone: {written}"))
+
+    assert rules.tables["customers"].mask["phone"].model_dump() == {
+        "kind": "json",
+        "remove": ("$.a.b", "$.a.c"),
+        "set": {"$.name": "no", "$.n": None},
+        "keep": {"why not": ("$.x",)},
+        "other_paths": "refuse",
+    }
+    assert "phone becomes json, remove: $.a.b, $.a.c, set: $.name, $.n, keep: why not, other_paths: refuse" in describe(
+        rules
+    )
+    assert rules_digest(rules) != rules_digest(load(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("inside", "code", "place"),
+    [
+        ("remove: [$.a]", "missing", ".other_paths"),
+        ("remove: [$.a], other_paths: drop", "literal_error", ".other_paths"),
+        ("removes: [$.a], other_paths: keep", "strategy_form", ""),
+        ("other_paths: keep", "json_paths", ""),
+        ("keep: {why not: [$.a]}, other_paths: refuse", "json_paths", ""),
+        ("remove: [$.a, $.a], other_paths: keep", "json_paths", ""),
+        ("remove: [$.a, $.a-b, $.a.b], other_paths: keep", "json_paths", ""),
+        ("remove: [$.a], set: {$.a.b.c: 1}, other_paths: keep", "json_paths", ""),
+        ("set: {$.a.b: 1}, keep: {why not: [$.a]}, other_paths: refuse", "json_paths", ""),
+        *((f"remove: ['{path}'], other_paths: keep", "string_pattern_mismatch", ".remove.0") for path in PATHS),
+        ("set: {$: 1}, other_paths: keep", "string_pattern_mismatch", ".set.$.[key]"),
+        ("remove: $.a, other_paths: keep", "tuple_type", ".remove"),
+        ("keep: {x: [$.b]}, remove: [$.a], other_paths: refuse", "string_too_short", ".keep.x.[key]"),
+        ("set: {$.a: .inf}, other_paths: keep", "finite_number", ".set.$.a.float"),
+        ("set: {$.a: [1]}, other_paths: keep", "string_type", ".set.$.a.str"),
+    ],
+)
+def test_json_that_cannot_be_followed_is_refused(tmp_path: Path, inside: str, code: str, place: str) -> None:
+    error = refused(tmp_path, "phone: set_null", f"phone: {{json: {{{inside}}}}}")
+
+    assert (code, f"tables.customers.mask.phone{place}") in {(found.code, found.place) for found in error.findings}
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "repair"),
+    [
+        ("uuid", "strategy_form", "write unique_token"),
+        ("{truncate_text: 3}", "strategy_form", "write {truncate: {characters: N}}"),
+        ("keep", "strategy_form", "keep: {REASON: [COLUMN]}"),
+        *((each, "reversible", "take one that forgets") for each in ("hash", "noise", "shuffle")),
+        *((f"{{{each}: {{a: b}}}}", "reversible", "take one that forgets") for each in ("partial_mask", "encrypt")),
+    ],
+)
+def test_strategy_of_others_is_refused_with_what_to_write(tmp_path: Path, written: str, code: str, repair: str) -> None:
+    [found] = refused(tmp_path, "phone: set_null", f"phone: {written}").findings
+
+    assert (found.code, found.place) == (code, "tables.customers.mask.phone")
+    assert repair in found.repair
 
 
 def test_refusal_lists_every_problem(tmp_path: Path) -> None:

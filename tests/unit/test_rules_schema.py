@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from consumers.stores import RulesError, load_rules, rules_schema
-from consumers.stores.rules.strategies import AVAILABLE
+from consumers.stores.rules.forms import AVAILABLE
 from consumers.yaml_text import read_yaml
 from tests.support.command_line import run
 from tests.support.json_schema import mismatches
@@ -26,6 +26,13 @@ FORMS = (
     "{unique_email: {domain: a.invalid}}",
     "{truncate: year}",
     "{truncate: {characters: 3}}",
+    "empty",
+    "redact",
+    "unique_phone",
+    '{unique_phone: {prefix: "+999"}}',
+    '{template: "Customer {token}"}',
+    "{bucket: {size: 10}}",
+    "{json: {remove: [$.a, $.b.c], set: {$.d: 1, $.e: ~}, keep: {statistics: [$.f]}, other_paths: keep}}",
 )
 
 

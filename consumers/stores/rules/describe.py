@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from consumers.stores.rules.model import Rules, Table
 from consumers.stores.rules.s3 import AnyRules, S3Rules
+from consumers.stores.rules.strategies import AnyStrategy, JsonPaths
 
 
 def describe(rules: AnyRules) -> str:
@@ -32,11 +33,18 @@ def _table(table: Table) -> Iterator[str]:
     if table.deletes:
         yield "rows are deleted"
     for column, strategy in table.mask.items():
-        arguments = strategy.model_dump(exclude={"kind"}, exclude_none=True)
-        yield f"{column} becomes {strategy.kind}" + "".join(f" {value}" for value in arguments.values())
+        yield f"{column} becomes {strategy.kind}" + "".join(_arguments(strategy))
     if table.token is not None:
         yield f"{table.token.column} gets a fresh UUID, so that {', '.join(table.token.unique_with)} may be equal"
     for reason, columns in table.keep.items():
         yield f"kept, {reason}: {', '.join(columns)}"
     if table.flag is not None:
         yield f"{table.flag} is set with the change"
+
+
+def _arguments(strategy: AnyStrategy) -> Iterator[str]:
+    for name, value in strategy.model_dump(exclude={"kind"}, exclude_none=True).items():
+        if isinstance(strategy, JsonPaths):
+            yield f", {name}: {value if isinstance(value, str) else ', '.join(value)}" if value else ""
+        else:
+            yield f" {value}"

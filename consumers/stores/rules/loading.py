@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from consumers.domain.work import Finding
+from consumers.stores.rules.forms import AVAILABLE
 from consumers.stores.rules.model import Rules
 from consumers.stores.rules.problems import RulesError
 from consumers.stores.rules.s3 import AnyRules, S3Rules, overlaps
-from consumers.stores.rules.strategies import AVAILABLE
 from consumers.stores.rules.structure import problems
 from consumers.yaml_text import YamlTextError, read_yaml
 

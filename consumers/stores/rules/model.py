@@ -4,14 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic.json_schema import SkipJsonSchema, WithJsonSchema
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from consumers.stores.rules.forms import Strategy
 from consumers.stores.rules.guard import checked_guard
 from consumers.stores.rules.problems import not_available, refusal
-from consumers.stores.rules.strategies import Strategy
+from consumers.stores.rules.shapes import Frozen, Reason, sequence
 
 _DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|min)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000}
@@ -60,22 +61,11 @@ def _unavailable_deletion(written: object) -> object:
     return written
 
 
-def _sequence(written: object) -> object:
-    return tuple(written) if isinstance(written, list) else written
-
-
 Name = Annotated[str, Field(min_length=1, max_length=63)]  # PostgreSQL cuts longer identifiers
-Names = Annotated[tuple[Name, ...], BeforeValidator(_sequence)]
-Reason = Annotated[str, Field(min_length=3)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(sequence)]
 Service = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 Purpose = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
 Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True), SkipJsonSchema()]
-
-
-class Frozen(BaseModel):
-    """What every part of a rules file is: unknown keys refused, nothing converted, no value shown in an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class StoreRules(Frozen):

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field
 
 from consumers.domain.work import Finding
-from consumers.stores.rules.model import Frozen, Name, Purpose, Rules, Service
+from consumers.stores.rules.model import Name, Purpose, Rules, Service
 from consumers.stores.rules.problems import refusal
+from consumers.stores.rules.shapes import Frozen
 
 CUSTOMER = "{customer_id}"
 KEY_BYTES = 1024

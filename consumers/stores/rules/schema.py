@@ -7,8 +7,8 @@ contradiction between two places passes it.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from consumers.stores.rules.forms import AVAILABLE, BARE
 from consumers.stores.rules.model import Rules
-from consumers.stores.rules.strategies import AVAILABLE
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
@@ -45,7 +45,8 @@ def _as_written(kind: str, definition: Schema) -> Schema:
         return {"const": kind, **told}
     special = _ARGUMENTS.get(kind)
     argument = special(fields) if special else _object(fields, definition.get("required", ()))
-    return {**_object({kind: argument}, (kind,)), **told}
+    written = _object({kind: argument}, (kind,))
+    return {**({"anyOf": [{"const": kind}, written]} if kind in BARE else written), **told}
 
 
 def _truncate(fields: Mapping[str, Schema]) -> Schema:
@@ -55,6 +56,7 @@ def _truncate(fields: Mapping[str, Schema]) -> Schema:
 
 _ARGUMENTS: Mapping[str, Callable[[Mapping[str, Schema]], Schema]] = {
     "static": lambda fields: fields["value"],
+    "template": lambda fields: fields["text"],
     "truncate": _truncate,
 }
 

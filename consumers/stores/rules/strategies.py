@@ -3,71 +3,119 @@
 | strategy       | types                        | output, its bound                    | NULL      | unique| repeats|
 |----------------|------------------------------|--------------------------------------|-----------|-------|--------|
 | `set_null`     | any nullable                 | NULL                                 | NULL      | yes(*)| yes    |
-| `static`       | text, enum, number, boolean, | the value; it must fit the column    | replaced   | no    | yes    |
+| `static`       | text, enum, number, boolean, | the value; it must fit the column    | replaced  | no    | yes    |
 |                | date, timestamp, uuid        |                                      |           |       |        |
+| `empty`        | text                         | ''                                   | stays     | no    | yes    |
 | `zeros`        | text                         | as many '0' as the old text's letters| stays     | no    | yes    |
 |                | number                       | 0                                    | stays     | no    | yes    |
 |                | date, timestamp              | 1970-01-01 (midnight UTC)            | stays     | no    | yes    |
+| `redact`       | text                         | X for each letter, digit, and what   | stays     | no    | yes    |
+|                |                              | is not ASCII; as long as the old text|           |       |        |
 | `unique_token` | text of 36 letters up, uuid  | a fresh random UUID                  | stays     | yes   | no     |
 | `unique_email` | text of 33 + domain's letters| 32 hexadecimal digits@domain         | stays     | yes   | no     |
+| `unique_phone` | text of 12 + prefix's letters| prefix and 12 digits, 15 in all      | stays     | yes(+)| no     |
+| `template`     | text of 25 + template's      | the template, 32 hexadecimal digits  | stays     | yes   | no     |
+|                | letters                      | where {token} stood                  |           |       |        |
 | `truncate`     | date, timestamp              | first instant of year, month, day UTC| stays     | no    | yes    |
 |                | text: {characters: N}        | its first N letters                  | stays     | no    | yes    |
+| `bucket`       | whole number, numeric        | the multiple of N at or below it     | stays     | no    | yes    |
+| `json`         | json, jsonb                  | the document without some paths, with| stays, so | no    | yes    |
+|                |                              | a value at others that are there     | does null |       |        |
 
 (*) Where NULLs are distinct, which is PostgreSQL's default.
+(+) Twelve random digits: where two meet, the constraint refuses the batch and each customer gets others on his own.
+What must be true of a cell afterwards, whatever it held before, is in `stores.sql.expectations`.
 """
 
 import datetime as dt
 import re
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field, model_validator
 
-from consumers.stores.rules.problems import not_available, refusal
+from consumers.stores.rules.json_paths import Path, Paths, Value, checked
+from consumers.stores.rules.shapes import Frozen, Reason
 
 _DOMAIN = r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
 UUID_LENGTH = 36
 EMAIL_OVERHEAD = 33  # 32 hexadecimal digits and the @
+PHONE_DIGITS = 12  # behind 999; E.164 has 15 at most
+TOKEN = "{token}"  # noqa: S105 - a word of the rules
+TOKEN_LENGTH = 32
 
 StaticValue = str | bool | int | float | dt.datetime | dt.date
 
 
-class _Strategy(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-
-class SetNull(_Strategy):
+class SetNull(Frozen):
     """The cell becomes NULL."""
 
     kind: Literal["set_null"] = "set_null"
 
 
-class Static(_Strategy):
+class Static(Frozen):
     """The cell becomes one value, the same for everyone; NULL is overwritten too."""
 
     kind: Literal["static"] = "static"
     value: StaticValue
 
 
-class Zeros(_Strategy):
+class Empty(Frozen):
+    """The cell becomes the empty text."""
+
+    kind: Literal["empty"] = "empty"
+
+
+class Zeros(Frozen):
     """The cell becomes the zero of its type."""
 
     kind: Literal["zeros"] = "zeros"
 
 
-class UniqueToken(_Strategy):
+class Redact(Frozen):
+    """The cell keeps its length and its ASCII punctuation; all else becomes X."""
+
+    kind: Literal["redact"] = "redact"
+
+
+class UniqueToken(Frozen):
     """The cell becomes a fresh random UUID."""
 
     kind: Literal["unique_token"] = "unique_token"
 
 
-class UniqueEmail(_Strategy):
+class UniqueEmail(Frozen):
     """The cell becomes a fresh address at `domain`."""
 
     kind: Literal["unique_email"] = "unique_email"
     domain: str = Field(pattern=re.compile(_DOMAIN))
 
 
-class Truncate(_Strategy):
+class UniquePhone(Frozen):
+    """The cell becomes a fresh number of country code 999, which is nobody's: any other may be somebody's."""
+
+    kind: Literal["unique_phone"] = "unique_phone"
+    prefix: Literal["+999", "00999", "999"] = "+999"
+
+
+class Template(Frozen):
+    """The cell becomes `text` with 32 fresh hexadecimal digits where {token} stands, once."""
+
+    kind: Literal["template"] = "template"
+    text: str = Field(pattern=r"^[^{}]*\{token\}[^{}]*$")
+
+    @property
+    def before(self) -> str:
+        """What stands in front of the digits."""
+        return self.text.partition(TOKEN)[0]
+
+    @property
+    def length(self) -> int:
+        """Letters of the new value."""
+        return len(self.text) - len(TOKEN) + TOKEN_LENGTH
+
+
+class Truncate(Frozen):
     """The cell keeps its coarse part: `to` for dates, the first `characters` for text."""
 
     kind: Literal["truncate"] = "truncate"
@@ -75,53 +123,48 @@ class Truncate(_Strategy):
     characters: int | None = Field(default=None, ge=1)
 
 
-AVAILABLE = ("set_null", "static", "zeros", "unique_token", "unique_email", "truncate")
-UNIQUE = ("unique_token", "unique_email")
-_BARE = ("set_null", "zeros", "unique_token")
+class Bucket(Frozen):
+    """The cell becomes the multiple of `size` at or below it."""
+
+    kind: Literal["bucket"] = "bucket"
+    size: int = Field(ge=2, lt=2**63)
 
 
-def read_strategy(written: object) -> dict[str, Any]:
-    """Turn the short forms of a rules file (`zeros`, `{static: X}`, `{truncate: year}`) into fields."""
-    if isinstance(written, str):
-        return _bare(written)
-    if isinstance(written, dict) and len(written) == 1:
-        name, argument = next(iter(written.items()))
-        return _with_argument(str(name), argument)
-    raise refusal("strategy_form", "a strategy is one word or one key with its argument.", _forms())
+class JsonPaths(Frozen):
+    """The document loses the paths of `remove`, and has a value at those of `set` that it has.
+
+    `other_paths`: refuse fails who has a value at any other path that `keep` does not name, with its reason.
+    """
+
+    kind: Literal["json"] = "json"
+    remove: Paths = ()
+    set: Mapping[Path, Value] = Field(default_factory=dict)
+    keep: Mapping[Reason, Paths] = Field(default_factory=dict)
+    other_paths: Literal["refuse", "keep"]
+
+    @property
+    def kept(self) -> list[Path]:
+        """Paths kept, without their reasons."""
+        return [path for paths in self.keep.values() for path in paths]
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        checked(self.remove, self.set, self.kept)
+        return self
 
 
-def _bare(name: str) -> dict[str, Any]:
-    _known(name)
-    if name not in _BARE:
-        raise refusal("strategy_form", f"{name} needs an argument.", _forms())
-    return {"kind": name}
-
-
-def _with_argument(name: str, argument: object) -> dict[str, Any]:
-    _known(name)
-    if name == "static":
-        return {"kind": name, "value": argument}
-    if name == "truncate" and isinstance(argument, str):
-        return {"kind": name, "to": argument}
-    takes = {"unique_email": {"domain"}, "truncate": {"characters"}}.get(name)
-    if takes is None or not isinstance(argument, dict) or set(argument) != takes:
-        raise refusal("strategy_form", f"{name} does not take this argument.", _forms())
-    return {"kind": name, **argument}
-
-
-def _known(name: str) -> None:
-    if name not in AVAILABLE:
-        raise not_available(f"the strategy {name}", _forms())
-
-
-def _forms() -> str:
-    return (
-        "write one of set_null, zeros, unique_token, {static: VALUE}, {unique_email: {domain: NAME}}, "
-        "{truncate: year|month|day} or {truncate: {characters: N}}."
-    )
-
-
-Strategy = Annotated[
-    Annotated[SetNull | Static | Zeros | UniqueToken | UniqueEmail | Truncate, Field(discriminator="kind")],
-    BeforeValidator(read_strategy),
-]
+AnyStrategy = (
+    SetNull
+    | Static
+    | Empty
+    | Zeros
+    | Redact
+    | UniqueToken
+    | UniqueEmail
+    | UniquePhone
+    | Template
+    | Truncate
+    | Bucket
+    | JsonPaths
+)
+UNIQUE = ("unique_token", "unique_email", "unique_phone", "template")

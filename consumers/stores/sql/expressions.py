@@ -3,11 +3,30 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from consumers.stores.rules.strategies import SetNull, Static, Truncate, UniqueEmail, UniqueToken, Zeros
+from consumers.stores.rules.strategies import (
+    PHONE_DIGITS,
+    TOKEN,
+    AnyStrategy,
+    Bucket,
+    Empty,
+    JsonPaths,
+    Redact,
+    SetNull,
+    Static,
+    Template,
+    Truncate,
+    UniqueEmail,
+    UniquePhone,
+    UniqueToken,
+    Zeros,
+)
 from consumers.stores.sql.catalog import Column
+from consumers.stores.sql.documents import bound, remade
 from consumers.stores.sql.names import quote
 
-AnyStrategy = SetNull | Static | Zeros | UniqueToken | UniqueEmail | Truncate
+# inside brackets, ASCII that is neither letter nor digit: what [:alnum:] and [:cntrl:] mean depends on the locale
+SIGNS = r"\x01-/:-@[-`{-\x7f"
+_HEXADECIMAL = "replace(CAST(gen_random_uuid() AS text), '-', '')"
 
 
 class Expression(NamedTuple):
@@ -50,6 +69,17 @@ def to_start(strategy: Truncate, column: Column, cell: str) -> str:
     return f"CAST(date_trunc('{strategy.to}', {cell}) AS {column.type})"
 
 
+def to_bucket(strategy: Bucket, column: Column, cell: str) -> str:
+    """The multiple of the size at or below the cell, exactly, below 0 too."""
+    number, size = f"CAST({cell} AS numeric)", strategy.size
+    return f"CAST({number} - mod(mod({number}, {size}) + {size}, {size}) AS {column.type})"
+
+
+def from_template(column: Column, token: str, parameter: str) -> str:
+    """A bound template with the token in its place, as this column's type."""
+    return f"CAST(replace(CAST({{{{{parameter}}}}} AS text), '{TOKEN}', {token}) AS {column.type})"
+
+
 def _unless_null(cell: str, value: str) -> str:
     return f"CASE WHEN {cell} IS NOT NULL THEN {value} END"
 
@@ -62,10 +92,18 @@ def _static(strategy: Static, column: Column, _cell: str, parameter: str) -> Exp
     return Expression(static_value(column, parameter), {parameter: static_text(strategy.value)})
 
 
+def _empty(_strategy: Empty, column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(_unless_null(cell, f"CAST('' AS {column.type})"))
+
+
 def _zeros(_strategy: Zeros, column: Column, cell: str, _parameter: str) -> Expression:
     if column.is_text:
         return Expression(f"CAST(repeat('0', char_length({cell})) AS {column.type})")
     return Expression(_unless_null(cell, zero(column)))
+
+
+def _redact(_strategy: Redact, column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(f"CAST(regexp_replace(CAST({cell} AS text), '[^{SIGNS}]', 'X', 'g') AS {column.type})")
 
 
 def _unique_token(_strategy: UniqueToken, column: Column, cell: str, _parameter: str) -> Expression:
@@ -73,8 +111,19 @@ def _unique_token(_strategy: UniqueToken, column: Column, cell: str, _parameter:
 
 
 def _unique_email(strategy: UniqueEmail, column: Column, cell: str, parameter: str) -> Expression:
-    address = f"replace(CAST(gen_random_uuid() AS text), '-', '') || '@' || CAST({{{{{parameter}}}}} AS text)"
+    address = f"{_HEXADECIMAL} || '@' || CAST({{{{{parameter}}}}} AS text)"
     return Expression(_unless_null(cell, f"CAST({address} AS {column.type})"), {parameter: strategy.domain})
+
+
+def _unique_phone(strategy: UniquePhone, column: Column, cell: str, _parameter: str) -> Expression:
+    # the first 48 bits of a UUID are all random; what is left over of 10^12 in 2^48 favours no number noticeably
+    drawn = f"CAST(CAST('x' || left({_HEXADECIMAL}, 12) AS bit(48)) AS bigint)"
+    digits = f"lpad(CAST(mod({drawn}, {10**PHONE_DIGITS}) AS text), {PHONE_DIGITS}, '0')"
+    return Expression(_unless_null(cell, f"CAST('{strategy.prefix}' || {digits} AS {column.type})"))
+
+
+def _template(strategy: Template, column: Column, cell: str, parameter: str) -> Expression:
+    return Expression(_unless_null(cell, from_template(column, _HEXADECIMAL, parameter)), {parameter: strategy.text})
 
 
 def _truncate(strategy: Truncate, column: Column, cell: str, _parameter: str) -> Expression:
@@ -83,11 +132,25 @@ def _truncate(strategy: Truncate, column: Column, cell: str, _parameter: str) ->
     return Expression(f"CAST(left(CAST({cell} AS text), {strategy.characters}) AS {column.type})")
 
 
+def _bucket(strategy: Bucket, column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(to_bucket(strategy, column, cell))
+
+
+def _json(strategy: JsonPaths, column: Column, cell: str, parameter: str) -> Expression:
+    return Expression(f"CAST({remade(strategy, cell, parameter)} AS {column.type})", bound(strategy, parameter))
+
+
 _BUILDERS: Mapping[str, Callable[[Any, Column, str, str], Expression]] = {
     "set_null": _set_null,
     "static": _static,
+    "empty": _empty,
     "zeros": _zeros,
+    "redact": _redact,
     "unique_token": _unique_token,
     "unique_email": _unique_email,
+    "unique_phone": _unique_phone,
+    "template": _template,
     "truncate": _truncate,
+    "bucket": _bucket,
+    "json": _json,
 }

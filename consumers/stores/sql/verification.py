@@ -13,8 +13,9 @@ from sqlalchemy import Connection, TextClause, text
 
 from consumers.domain.work import Finding
 from consumers.stores.rules.model import Table
-from consumers.stores.rules.strategies import UNIQUE
+from consumers.stores.rules.strategies import UNIQUE, JsonPaths
 from consumers.stores.sql.catalog import Relation
+from consumers.stores.sql.documents import has_others, left_alone
 from consumers.stores.sql.expectations import is_uuid, met
 from consumers.stores.sql.names import listed, quote, statement
 
@@ -95,9 +96,11 @@ def _temporary(number: int, columns: Sequence[str]) -> str:
 
 
 def _others(rules: Table, relation: Relation) -> list[str]:
-    """Columns nothing is done to. What the database computes itself follows the others."""
+    """Cells nothing is done to, and the rest of documents. What the database computes itself follows the others."""
     rewritten = {*rules.mask, rules.flag, rules.token.column if rules.token else None}
-    return [name for name, column in relation.columns.items() if name not in rewritten and not column.generated]
+    columns = [name for name, column in relation.columns.items() if name not in rewritten and not column.generated]
+    documents = [(name, each) for name, each in rules.mask.items() if isinstance(each, JsonPaths)]
+    return [_cell(name) for name in columns] + [left_alone(each, _cell(name)) for name, each in documents]
 
 
 def _fresh(rules: Table) -> list[str]:
@@ -111,17 +114,23 @@ def _checks(rules: Table, relation: Relation, others: Sequence[str], fresh: Sequ
     for number, (name, strategy) in enumerate(rules.mask.items()):
         expected = met(strategy, relation.columns[name], "c", f"e{number}")
         yield _Check(name, f"NOT {expected.sql}", expected.parameters)
+        if isinstance(strategy, JsonPaths) and strategy.other_paths == "refuse":
+            yield _Check(f"{name}.other_paths", has_others(strategy, _cell(name)))
     for number, name in enumerate(fresh):
         yield _Check(name, f"{_cell_print(name)} = v.f{number}")
     if rules.token:
-        yield _Check(rules.token.column, f"NOT {is_uuid(f'c.{quote(rules.token.column)}')}")
+        yield _Check(rules.token.column, f"NOT {is_uuid(_cell(rules.token.column))}")
     if rules.flag:
-        yield _Check(rules.flag, f"c.{quote(rules.flag)} IS NOT TRUE")
+        yield _Check(rules.flag, f"{_cell(rules.flag)} IS NOT TRUE")
 
 
-def _row_print(columns: Sequence[str]) -> str:
-    return f"hashtextextended(CAST(ROW({listed(columns, 'c')}) AS text), CAST({{{{{KEY}}}}} AS bigint))"
+def _cell(column: str) -> str:
+    return f"c.{quote(column)}"
+
+
+def _row_print(cells: Sequence[str]) -> str:
+    return f"hashtextextended(CAST(ROW({', '.join(cells)}) AS text), CAST({{{{{KEY}}}}} AS bigint))"
 
 
 def _cell_print(column: str) -> str:
-    return f"hashtextextended(CAST(c.{quote(column)} AS text), CAST({{{{{KEY}}}}} AS bigint))"
+    return f"hashtextextended(CAST({_cell(column)} AS text), CAST({{{{{KEY}}}}} AS bigint))"

@@ -33,7 +33,7 @@ def _unique_repair(subject: Subject, masked: list[str]) -> str:
     columns = ", ".join(masked)
     token = subject.table.token.column if subject.table.token else "anonymization_token"
     return (
-        f"use unique_token or unique_email, or replace the index by one that includes a token: "
+        f"use one of {', '.join(UNIQUE)}, or replace the index by one that includes a token: "
         f"token: {{column: {token}, unique_with: [{columns}]}}"
     )
 

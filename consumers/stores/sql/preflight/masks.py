@@ -6,9 +6,20 @@ import uuid
 from collections.abc import Iterator
 
 from consumers.domain.work import Finding
-from consumers.stores.rules.strategies import EMAIL_OVERHEAD, UUID_LENGTH, Static, Truncate, UniqueEmail
+from consumers.stores.rules.strategies import (
+    EMAIL_OVERHEAD,
+    PHONE_DIGITS,
+    UUID_LENGTH,
+    AnyStrategy,
+    Bucket,
+    Static,
+    Template,
+    Truncate,
+    UniqueEmail,
+    UniquePhone,
+)
 from consumers.stores.sql.catalog import Column
-from consumers.stores.sql.expressions import AnyStrategy, static_text
+from consumers.stores.sql.expressions import static_text
 from consumers.stores.sql.names import quote
 from consumers.stores.sql.preflight.subject import Subject
 
@@ -44,7 +55,7 @@ def _one(subject: Subject, column: Column, strategy: AnyStrategy, place: str) ->
 
 
 def _longer(subject: Subject, column: Column, strategy: AnyStrategy) -> str:
-    if isinstance(strategy, Static):
+    if isinstance(strategy, Static | Bucket):
         return "write a shorter value."
     table, name = subject.relation.sql, quote(column.name)
     return f"ALTER TABLE {table} ALTER COLUMN {name} TYPE varchar({_longest(strategy)});"
@@ -59,12 +70,14 @@ def _type_fits(strategy: AnyStrategy, column: Column) -> bool:
         return _static_fits(strategy.value, column)
     if isinstance(strategy, Truncate):
         return column.is_date if strategy.to else column.is_text
+    if isinstance(strategy, Bucket):
+        return column.base == "numeric" or strategy.size < _INTEGERS.get(column.base, 0)
     return {
         "set_null": True,
         "zeros": column.is_text or column.is_date or column.base in _NUMBERS,
         "unique_token": column.is_text or column.base == "uuid",
-        "unique_email": column.is_text,
-    }[strategy.kind]
+        "json": column.base in {"json", "jsonb"},
+    }.get(strategy.kind, column.is_text)
 
 
 def _static_fits(value: object, column: Column) -> bool:
@@ -106,4 +119,10 @@ def _longest(strategy: AnyStrategy) -> int:
         return len(str(abs(int(value)))) if isinstance(value, int | float) else len(static_text(value))
     if isinstance(strategy, UniqueEmail):
         return EMAIL_OVERHEAD + len(strategy.domain)
+    if isinstance(strategy, UniquePhone):
+        return len(strategy.prefix) + PHONE_DIGITS
+    if isinstance(strategy, Template):
+        return strategy.length
+    if isinstance(strategy, Bucket):
+        return len(str(strategy.size))
     return UUID_LENGTH if strategy.kind == "unique_token" else 0
