@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from consumers.adapters.clock import SystemClock
 from consumers.domain.errors import LapseError, PermanentError, TransientError
+from consumers.domain.work import Carried
 from consumers.stores import S3Store
 from tests.support.command_line import run
 from tests.support.s3_store import RULES, Archive, new_archive, rules_of
@@ -118,6 +119,21 @@ def test_outage_half_way_through_a_batch_keeps_what_is_proven(archive: Archive) 
 
     answers = archive.store().anonymize([task("1"), task("2")])
     assert [each.outcome for each in answers] == ["ALREADY_DONE", "DONE"]
+
+
+def test_customer_whose_key_is_refused_fails_alone(archive: Archive) -> None:
+    for customer in ("1", "2", "3"):
+        archive.put(f"customers/{customer}/letter")
+
+    def refuse_the_second(params: dict[str, Any], **_: Any) -> None:
+        if b"customers/2/" in params["body"]:
+            raise ClientError({"Error": {"Code": "MalformedXML"}}, "DeleteObjects")
+
+    answers = archive.store(DeleteObjects=refuse_the_second).anonymize([task("1"), task("2"), task("3")])
+
+    assert [each.outcome for each in answers] == ["DONE", "FAILED", "DONE"]
+    assert answers[1] == Carried("FAILED", {}, "MalformedXML")
+    assert (archive.keys(), len(archive.ledger())) == ({"customers/2/letter"}, 2)
 
 
 def test_endpoint_that_is_away_is_transient(tmp_path: Path) -> None:
