@@ -7,7 +7,7 @@ import pytest
 from consumers.stores import Rules, RulesError, describe, load_rules, load_sql_rules, rules_digest
 from tests.support.sql_store import RULES
 
-PATHS = ("a", "$", "$.", "$.a[0]", "$.a.*", "$..a", "$.a b", '$."a"', "$.å")
+PATHS = ("a", "$", "$.", "$.a[0]", "$.a.0", "$.a.-1", "$.a.*", "$..a", "$.a b", '$."a"', "$.å")
 ENVIRON = {"CRM_URL": "postgresql://lapse:CANARY@db.example/crm"}
 
 

@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field
 from consumers.stores.rules.problems import refusal
 from consumers.stores.rules.shapes import sequence
 
-Path = Annotated[str, Field(pattern=r"^\$(\.[A-Za-z0-9_-]+)+$")]
+# a whole number in a path would be PostgreSQL's place in a list
+Path = Annotated[str, Field(pattern=r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*)+$")]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(sequence)]
 Value = str | bool | int | Annotated[float, Field(allow_inf_nan=False)] | None
 
