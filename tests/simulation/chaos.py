@@ -217,8 +217,19 @@ WEIGHTS: Final = {
 NEEDED: Final = frozenset({"schedule", "tick", "time", "start"})
 
 
+def only(**weights: int) -> dict[str, int]:
+    """Nothing else happens."""
+    return {**dict.fromkeys(WEIGHTS, 0), **weights}
+
+
+REPLAYED: Final = only(schedule=20, come_back=20, restore_database=20, back_up=3, tick=40, time=10, start=60)
+"""Databases are put back, and those whom that brings back come back: a replay needs that nothing else was said."""
+
+
 def _swarm(chance: Random) -> dict[str, int]:
-    """Weights of one history's own: some things never happen in it, others all the time."""
+    """Weights of one history's own: some things never happen in it, others all the time; one in eight has replays."""
+    if chance.random() < 1 / 8:
+        return REPLAYED
     factors = {name: chance.choice([1, 1, 2] if name in NEEDED else [0, 1, 1, 2, 6]) for name in WEIGHTS}
     return {name: often * factors[name] for name, often in WEIGHTS.items()}
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from tests.simulation import taken_out_of_decisions as decisions
 from tests.simulation import taken_out_of_roles as roles
-from tests.simulation.chaos import WEIGHTS
+from tests.simulation.chaos import REPLAYED, only
 from tests.simulation.taken_out import Patch
 
 
@@ -20,15 +20,9 @@ class Mutant(NamedTuple):
     weights: Mapping[str, int] = {}
 
 
-def only(**weights: int) -> dict[str, int]:
-    """Nothing else happens."""
-    return {**dict.fromkeys(WEIGHTS, 0), **weights}
-
-
 BUSY: Final = {"unreadable": 6, "redrive": 5, "kill": 10}
 SLOW: Final = only(schedule=40, back_up=30, postpone=40, put_table_back=10, tick=20, start=60, time=4)
 RESTORED: Final = {"come_back": 40, "restore_database": 30, "back_up": 24, "tick": 30, "time": 24, "start": 30}
-REPLAYED: Final = only(schedule=20, come_back=20, restore_database=20, back_up=3, tick=40, time=10, start=60)
 REDELIVERED: Final = only(schedule=20, postpone=4, come_back=30, tick=40, time=10, start=60, kill=20, reset=20)
 CALM: Final = dict.fromkeys(("come_back", "hold", "unreadable", "reset", "restore_table", "stop", "mode"), 0)
 LATE: Final = {"arrive": 30, "schedule": 40, "tick": 40, "kill": 40, "start": 30, "weather": 30, **CALM}
