@@ -12,7 +12,7 @@ QUICK_TO_CATCH = (
     "completion: one service is enough",
     "due: newest marked only",
     "holds: named by the copy",
-    "life: lease never over",
+    "state: offset before the write",
     "ticks: no budget",
 )
 

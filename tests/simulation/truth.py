@@ -68,7 +68,7 @@ class Truth(Known):
         self.approved: dict[str, tuple[int, int]] = {}
         self._claimed_at: dict[tuple[str, str, int], int] = {}
         self._queries: defaultdict[tuple[str, str], list[tuple[int, bool]]] = defaultdict(list)
-        self._claims: list[tuple[int, str]] = []
+        self._claims: list[tuple[int, int, str]] = []
         self._began: dict[Process, tuple[int, dict[int, int], int]] = {}
         self.story: list[str] = []
 
@@ -162,15 +162,16 @@ class Truth(Known):
             self.tell(f"{role}: forgotten", before.customer_id)
             return
         item = from_bytes(after.body)
-        claimed = False  # one customer, whatever he is due for
+        claimed = 0  # the attempt; one customer, whatever he is due for
         for name in sorted({*before.purposes, *item.purposes}):
             for what in transitions(before, item, name):
                 self.tell(f"{role}: {what}", f"{item.customer_id} {name} {process.name}")
                 if role != "person":  # a rebuild writes what was committed long ago
                     self._transition(process, what, before, item, name)
-                    claimed |= what.startswith("claim")
+                    if what.startswith("claim"):
+                        claimed = max(claimed, item.of(name).attempt)
         if claimed:
-            self._claim(item.customer_id)
+            self._claim(item.customer_id, claimed)
         for what in others(before, item):
             self.tell(f"{role}: {what}", item.customer_id)
 
@@ -188,11 +189,13 @@ class Truth(Known):
         elif was and not now and what in {"complete", "replay called off"}:
             self._complete(item, name)
 
-    def _claim(self, customer: str) -> None:
+    def _claim(self, customer: str, attempt: int) -> None:
         since = self._clock.now() - DAY + 2 * SKEW
-        self._claims = [*(each for each in self._claims if each[0] > since), (self._clock.now(), customer)]
-        # a restored table knows who was claimed within a day, not how often
-        claims = len({each for _, each in self._claims} if self.table_restored else self._claims)
+        claim = self._clock.now(), attempt * 1_000_000, customer
+        self._claims = [*(each for each in self._claims if each[0] > since), claim]
+        # a restored table knows who was claimed within a day, not how often; and when that was decided, not written
+        known = {each for _, decided, each in self._claims if decided > since} | {customer}
+        claims = len(known if self.table_restored else self._claims)
         allowed = self.policy.cap + sum(budget for at, budget in self.approved.values() if at > since)
         _promise(11, claims <= allowed, f"{claims} claims within a day, {allowed} allowed")
 
