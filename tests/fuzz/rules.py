@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from consumers.stores import Rules, RulesError, S3Rules, describe, load_rules, markdown, register, rules_digest
+from consumers.stores import Rules, RulesError, S3Rules, load_rules, markdown, register, rules_digest
 from consumers.stores.rules.s3 import overlaps
 from consumers.stores.rules.structure import problems
 from consumers.stores.sql.ledger import ledger_ddl
@@ -174,7 +174,6 @@ def _refused(error: RulesError) -> str:
 
 def _usable(rules: Rules | S3Rules) -> None:
     assert len(rules_digest(rules)) == 64
-    describe(rules).encode()
     markdown([register(rules)]).encode()
     rules.model_dump_json()
 

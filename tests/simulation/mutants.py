@@ -21,7 +21,8 @@ class Mutant(NamedTuple):
 
 
 BUSY: Final = {"unreadable": 6, "redrive": 5, "kill": 10}
-SLOW: Final = only(schedule=40, back_up=30, postpone=40, put_table_back=10, tick=20, start=60, time=4)
+SLOW: Final = only(schedule=20, back_up=20, postpone=60, put_table_back=30, tick=60, start=60, time=20)
+LENGTHENED: Final = only(schedule=20, policy=80, tick=60, time=30, start=60)
 RESTORED: Final = {"come_back": 40, "restore_database": 30, "back_up": 24, "tick": 30, "time": 24, "start": 30}
 REDELIVERED: Final = only(schedule=20, postpone=4, come_back=30, tick=40, time=10, start=60, kill=20, reset=20)
 CALM: Final = dict.fromkeys(("come_back", "hold", "unreadable", "reset", "restore_table", "stop", "mode"), 0)
@@ -38,7 +39,7 @@ MUTANTS: Final = (
     Mutant("state: offset before the write", roles.offset_before_the_write, {"kill": 16}),
     Mutant("state: unconditional", roles.unconditional("state")),
     Mutant("state: late told once", roles.late_told_once, LATE),
-    Mutant("commit: due date not checked", decisions.due_not_checked, {"policy": 14, "tick": 24}),
+    Mutant("commit: due date not checked", decisions.due_not_checked, LENGTHENED),
     Mutant(
         "commit: unconditional", roles.unconditional("crm", "cards", "loans", "ledger"), {"postpone": 40, "tick": 30}
     ),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from consumers.stores import Rules, RulesError, describe, load_rules, load_sql_rules, rules_digest
+from consumers.stores import Rules, RulesError, load_rules, load_sql_rules, markdown, register, rules_digest
 from tests.support.sql_store import RULES
 
 PATHS = ("a", "$", "$.", "$.a[0]", "$.a.0", "$.a.-1", "$.a.*", "$..a", "$.a b", '$."a"', "$.å")
@@ -152,9 +152,8 @@ def test_json_is_read_whole(tmp_path: Path) -> None:
         "keep": {"why not": ("$.x",)},
         "other_paths": "refuse",
     }
-    assert "phone becomes json, remove: $.a.b, $.a.c, set: $.name, $.n, keep: why not, other_paths: refuse" in describe(
-        rules
-    )
+    told = "json, remove: $.a.b $.a.c, set: $.name $.n, keep: why not, other_paths: refuse"
+    assert f"| phone | masked: {told} |" in markdown([register(rules)])
     assert rules_digest(rules) != rules_digest(load(tmp_path))
 
 
@@ -264,15 +263,4 @@ def test_digest_ignores_secrets_and_spelling_but_not_rules(tmp_path: Path) -> No
 def test_no_form_of_the_rules_shows_the_password(tmp_path: Path) -> None:
     rules = load(tmp_path)
 
-    assert "CANARY" not in str(rules) + repr(rules) + rules.model_dump_json() + describe(rules)
-
-
-def test_description_says_what_happens_to_each_table(tmp_path: Path) -> None:
-    told = describe(load(tmp_path))
-
-    for words in (
-        "email becomes unique_email anonymized.invalid",
-        "rows are deleted",
-        "kept, statistics, not personal: segment",
-    ):
-        assert words in told
+    assert "CANARY" not in str(rules) + repr(rules) + rules.model_dump_json() + markdown([register(rules)])

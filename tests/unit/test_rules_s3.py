@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from consumers.domain.errors import PermanentError
-from consumers.stores import RulesError, S3Rules, describe, load_rules, load_sql_rules, rules_digest
+from consumers.stores import RulesError, S3Rules, load_rules, load_sql_rules, rules_digest
 from consumers.stores.rules.s3 import Objects
 from tests.support.s3_store import RULES, rules_of
 
@@ -118,10 +118,6 @@ def test_digest_follows_the_rules_and_not_their_spelling(tmp_path: Path) -> None
     assert len(digest) == 64
     assert rules_digest(load(tmp_path, RULES + "\n# a comment\n")) == digest
     assert rules_digest(load(tmp_path, RULES.replace("customers/", "clients/"))) != digest
-
-
-def test_description_says_what_is_deleted(tmp_path: Path) -> None:
-    assert "documents: every version below customers/{customer_id}/ is deleted" in describe(load(tmp_path))
 
 
 def test_who_needs_a_database_refuses_a_bucket_by_name(tmp_path: Path) -> None:

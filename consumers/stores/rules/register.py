@@ -14,6 +14,7 @@ from consumers.stores.rules.links import Link, links
 from consumers.stores.rules.model import LEDGER, Rules, Table
 from consumers.stores.rules.outlook import action_of
 from consumers.stores.rules.s3 import AnyRules, S3Rules
+from consumers.stores.rules.strategies import JsonPaths
 
 _PROOF = "proof of what was carried out"
 
@@ -81,6 +82,12 @@ def _becomes(strategy: BaseModel) -> str:
     """The strategy with its arguments, as near to the file as one line allows."""
     fields = strategy.model_dump(mode="json", exclude_none=True)
     kind = fields.pop("kind")
+    if isinstance(strategy, JsonPaths):
+        # values set are in the file; the register says which paths
+        paths = (
+            f"{name}: {each if isinstance(each, str) else ' '.join(each)}" for name, each in fields.items() if each
+        )
+        return ", ".join([kind, *paths])
     return " ".join([kind, *(each if isinstance(each, str) else json.dumps(each) for each in fields.values())])
 
 
