@@ -22,6 +22,7 @@ class Mutant(NamedTuple):
 
 BUSY: Final = {"unreadable": 6, "redrive": 5, "kill": 10}
 SLOW: Final = only(schedule=20, back_up=20, postpone=60, put_table_back=30, tick=60, start=60, time=20)
+CONTESTED: Final = only(schedule=20, postpone=60, tick=40, time=20, start=60)
 LENGTHENED: Final = only(schedule=20, policy=80, tick=60, time=30, start=60)
 RESTORED: Final = {"come_back": 40, "restore_database": 30, "back_up": 24, "tick": 30, "time": 24, "start": 30}
 REDELIVERED: Final = only(schedule=20, postpone=4, come_back=30, tick=40, time=10, start=60, kill=20, reset=20)
@@ -40,9 +41,7 @@ MUTANTS: Final = (
     Mutant("state: unconditional", roles.unconditional("state")),
     Mutant("state: late told once", roles.late_told_once, LATE),
     Mutant("commit: due date not checked", decisions.due_not_checked, LENGTHENED),
-    Mutant(
-        "commit: unconditional", roles.unconditional("crm", "cards", "loans", "ledger"), {"postpone": 40, "tick": 30}
-    ),
+    Mutant("commit: unconditional", roles.unconditional("crm", "cards", "loans", "ledger"), CONTESTED),
     Mutant("commit: votes not checked", decisions.votes_not_checked, {"forge": 16, "tick": 24}),
     Mutant("commit: vote survives its attempt", decisions.vote_survives, {"weather": 10, "tick": 24, "activity": 10}),
     Mutant("commit: id not made anew", decisions.id_kept, AWAY),
