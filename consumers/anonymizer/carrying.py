@@ -9,6 +9,7 @@ from consumers.anonymizer.trail import Answer, Trail
 from consumers.domain.errors import TransientError
 from consumers.domain.failures import MOST_OF_BATCH, Share
 from consumers.domain.item import GIVEN_UP
+from consumers.domain.policy import Policy
 from consumers.domain.work import Carried, Task
 from consumers.items import races
 from consumers.ports import Clock, FaultPoints, Record, Store, Table
@@ -45,14 +46,14 @@ class Carrying:
         """Carry out what the items allow; answer the rest with SUPERSEDED. A second call changes nothing."""
         started = self._clock.now()
         carried_out = self._store.ledger([order.command_id for order in orders]).keys()
-        rulings = self._rule(list(orders), carried_out)
+        rulings, policy = self._rule(list(orders), carried_out)
         self._faults.reach("anonymizer.after_commit")
         done = self._change([each for each in rulings if each.go], carried_out)
         done |= {each.order: _too_late(each) for each in rulings if each.verdict.step == REFUSED_LATE}
         _refuse_most(done)
         self._faults.reach("anonymizer.after_database")
         outcomes = [Outcome(order, _outcome(carried), carried.deferred_until) for order, carried in done.items()]
-        self._commits.record(outcomes, Control.read(self._table).policy)
+        self._commits.record(outcomes, policy)
         for ruling in rulings:
             self._answer(ruling, done.get(ruling.order), started)
         for order, carried in done.items():
@@ -68,8 +69,10 @@ class Carrying:
         self._commits.record([Outcome(order, "FAILED")], policy)
         self._trail.send(Answer(order, "FAILED", {}, self._clock.now(), error_code=code))
 
-    def _rule(self, orders: Sequence[Order], carried_out: Collection[str]) -> list[Ruling]:
+    def _rule(self, orders: Sequence[Order], carried_out: Collection[str]) -> tuple[list[Ruling], Policy]:
         """Rule on each order behind a barrier; on a replay once more, behind one that is taken when it is written.
+
+        Gives the policy in force too, as read behind the last barrier.
 
         What is acknowledged before a service owes the command again speaks against that; what comes later is too late.
         """
@@ -93,7 +96,7 @@ class Carrying:
             replays = [each for each in ruled if each.verdict.step == "REPLAY"]
             if not replays:
                 break
-        return [rulings[order] for order in orders]
+        return [rulings[order] for order in orders], control.policy
 
     def _change(self, rulings: Sequence[Ruling], carried_out: Collection[str]) -> dict[Order, Carried]:
         """Change the database for what its ledger does not have; what it has is never touched again."""

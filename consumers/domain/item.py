@@ -120,6 +120,11 @@ def owing(command: Command) -> tuple[str, ...]:
     return unanswered(command)
 
 
+def without(outcomes: Mapping[str, str], service: str) -> dict[str, str]:
+    """The outcomes of the other services."""
+    return {name: outcome for name, outcome in outcomes.items() if name != service}
+
+
 def as_command(state: PurposeState, last: Last, lease_until: int) -> Command:
     """The last command as it was before its last outcome."""
     return Command(

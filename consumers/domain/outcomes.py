@@ -1,6 +1,6 @@
 """Outcomes: what a service has done for a committed command, and the end of the command with the last one."""
 
-from consumers.domain.item import FINISHED, GIVEN_UP, Command, Item, Last, PurposeState, outstanding
+from consumers.domain.item import FINISHED, GIVEN_UP, Command, Item, Last, PurposeState, outstanding, without
 
 
 def record_outcome(
@@ -17,8 +17,9 @@ def record_outcome(
         return None
     if service not in outstanding(command) or outcome not in FINISHED | GIVEN_UP:
         return None
-    reopened = {name: before for name, before in command.reopened.items() if name != service}
-    command = command._replace(outcomes={**command.outcomes, service: outcome}, reopened=reopened)
+    command = command._replace(
+        outcomes={**command.outcomes, service: outcome}, reopened=without(command.reopened, service)
+    )
     if outcome == "DEFERRED" and deferred_until is not None:
         state = state._replace(deferred={**state.deferred, service: deferred_until})
     return item.having(purpose, completed(state, command, now))

@@ -4,11 +4,10 @@ Every result is written under the condition that the item is still as it was rea
 decide again. All times are microseconds since the epoch, UTC.
 """
 
-from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from consumers.domain.due import counted, is_due
-from consumers.domain.item import Command, Item, PurposeState, as_command, outstanding
+from consumers.domain.item import Command, Item, PurposeState, as_command, outstanding, without
 from consumers.domain.outcomes import completed
 from consumers.domain.policy import Policy, Purpose
 from consumers.domain.registers import spend
@@ -100,7 +99,7 @@ def _replayed(
 
 def _confirmed(item: Item, purpose: Purpose, command: Command, service: str) -> Item:
     """From here on the replay is carried out, whatever arrives, like any command this service owes."""
-    command = command._replace(reopened=_without(command.reopened, service))
+    command = command._replace(reopened=without(command.reopened, service))
     return item.having(purpose.name, item.of(purpose.name)._replace(command=command))
 
 
@@ -110,13 +109,9 @@ def _called_off(item: Item, purpose: Purpose, command: Command, service: str, no
     command = command._replace(
         services=command.services if before else tuple(each for each in command.services if each != service),
         outcomes={**command.outcomes, service: before} if before else command.outcomes,
-        reopened=_without(command.reopened, service),
+        reopened=without(command.reopened, service),
     )
     return item.having(purpose.name, completed(item.of(purpose.name), command, now))
-
-
-def _without(outcomes: Mapping[str, str], service: str) -> dict[str, str]:
-    return {name: outcome for name, outcome in outcomes.items() if name != service}
 
 
 def _reopened(state: PurposeState, message: str, service: str, lease_until: int) -> Command | None:
@@ -129,7 +124,7 @@ def _reopened(state: PurposeState, message: str, service: str, lease_until: int)
     services = command.services if service in command.services else (*command.services, service)
     return command._replace(
         services=services,
-        outcomes=_without(command.outcomes, service),
+        outcomes=without(command.outcomes, service),
         lease_until=lease_until,
         reopened={**command.reopened, service: command.outcomes.get(service, "")},
     )

@@ -30,17 +30,23 @@ from tests.simulation.zombies import (
     now_due,
     tick,
 )
-from tests.support.world import due_world, postponed
+from tests.support.world import World, due_world, postponed
 
 # ---- databases -------------------------------------------------------------------------------------------------------
 
 
-def test_history_04_who_comes_back_during_a_replay_keeps_his_new_rows() -> None:
+def restored() -> World:
+    """A world in which a is anonymized everywhere, and crm was put back to a backup from before; its group is, too."""
     world = due_world("a")
     restore = back_up(world, "crm")
     tick(world, "crm", "loans")
     restore()
     set_back(world, "crm")
+    return world
+
+
+def test_history_04_who_comes_back_during_a_replay_keeps_his_new_rows() -> None:
+    world = restored()
     worker = Zombie(world, "crm", "write STATE", "anonymize")  # nothing counts since, it found
     world.publish(postponed("a", days_ago=0))
     world.stores["crm"].rows["a"] = NEW
@@ -51,11 +57,7 @@ def test_history_04_who_comes_back_during_a_replay_keeps_his_new_rows() -> None:
 
 
 def test_history_30_who_comes_back_before_a_replay_is_written_keeps_his_new_rows_though_nobody_has_folded_it() -> None:
-    world = due_world("a")
-    restore = back_up(world, "crm")
-    tick(world, "crm", "loans")
-    restore()
-    set_back(world, "crm")
+    world = restored()
     worker = Zombie(world, "crm", "write STATE")  # nothing counts since, it found
     world.publish(postponed("a", days_ago=0))
     world.stores["crm"].rows["a"] = NEW
@@ -68,11 +70,7 @@ def test_history_30_who_comes_back_before_a_replay_is_written_keeps_his_new_rows
 
 
 def test_history_30_who_comes_back_when_a_replay_was_cut_off_keeps_his_new_rows() -> None:
-    world = due_world("a")
-    restore = back_up(world, "crm")
-    tick(world, "crm", "loans")
-    restore()
-    set_back(world, "crm")
+    world = restored()
     Zombie(world, "crm", "append state")  # the replay is written, and its worker dies
     world.publish(postponed("a", days_ago=0))
     world.stores["crm"].rows["a"] = NEW

@@ -13,7 +13,6 @@ from consumers.domain.work import LedgerRow, Proof, Task
 from consumers.stores.rules.model import LEDGER, Rules
 from consumers.stores.sql.names import array, integers, qualified, quote, statement
 
-TABLE = LEDGER
 COLUMNS = {  # name: type as in DDL, type as pg_type names it
     "service": ('text COLLATE "C" NOT NULL', "text"),
     "command_id": ('text COLLATE "C" NOT NULL', "text"),
@@ -49,7 +48,7 @@ def ledger_ddl(rules: Rules) -> str:
     key = f"    PRIMARY KEY ({', '.join(KEY)})"
     return (
         f"CREATE SCHEMA IF NOT EXISTS {quote(schema)};\n"
-        f"CREATE TABLE IF NOT EXISTS {qualified(schema, TABLE)} (\n{columns},\n{key}\n);\n"
+        f"CREATE TABLE IF NOT EXISTS {qualified(schema, LEDGER)} (\n{columns},\n{key}\n);\n"
     )
 
 
@@ -57,7 +56,7 @@ class SqlLedger:
     """Reads and writes the ledger of one service, one statement a batch."""
 
     def __init__(self, schema: str, service: str, digest: str) -> None:
-        table = qualified(schema, TABLE)
+        table = qualified(schema, LEDGER)
         self._read = statement(
             f"SELECT command_id, outcome, rows FROM {table} "  # noqa: S608 - names are quoted, values bound
             "WHERE service = {{service}} AND command_id = ANY(CAST({{commands}} AS text[]))",

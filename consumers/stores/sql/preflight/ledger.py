@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from consumers.domain.work import Finding
-from consumers.stores.rules.model import Rules
+from consumers.stores.rules.model import LEDGER, Rules
 from consumers.stores.sql.catalog import Catalog, Relation
-from consumers.stores.sql.ledger import COLUMNS, KEY, TABLE, ledger_ddl
+from consumers.stores.sql.ledger import COLUMNS, KEY, ledger_ddl
 from consumers.stores.sql.preflight.ddl import lacking
 
 
@@ -14,11 +14,11 @@ def ledger_findings(rules: Rules, catalog: Catalog) -> Iterator[Finding]:
     if rules.ledger is None:
         return
     schema = rules.ledger.schema_name
-    relation = catalog.relations.get((schema, TABLE))
+    relation = catalog.relations.get((schema, LEDGER))
     if relation is None:
-        yield lacking("missing_ledger", "ledger", f"no table {schema}.{TABLE}.", ledger_ddl(rules))
+        yield lacking("missing_ledger", "ledger", f"no table {schema}.{LEDGER}.", ledger_ddl(rules))
     elif wrong := sorted(_wrong(relation)):
-        message = f"{schema}.{TABLE} differs in {', '.join(wrong)}."
+        message = f"{schema}.{LEDGER} differs in {', '.join(wrong)}."
         yield Finding("ledger_columns", "ledger", message, f"move it away, then {ledger_ddl(rules)}")
 
 
