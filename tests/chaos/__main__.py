@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.chaos.report import ENOUGH_IN_HAND, lines
+from tests.chaos.report import ENOUGH_IN_HAND, ENOUGH_KILLS, lines
 from tests.chaos.run import Outcome, Plan, run
 
 SHOWN = 40
@@ -51,7 +51,7 @@ def _told(plan: Plan, outcome: Outcome, folder: Path) -> int:
         _say(line)
     wrong = [f"{each.wrong}: {each.customer} {each.why}" for each in outcome.differences]
     wrong += [f"surprise: {each}" for each in outcome.surprises]
-    if outcome.figures.share < ENOUGH_IN_HAND:
+    if len(outcome.figures.kills) >= ENOUGH_KILLS and outcome.figures.share < ENOUGH_IN_HAND:
         wrong.append(f"only {outcome.figures.share:.0%} of the kills hit a role with work in hand")
     for line in wrong[:SHOWN]:
         _say(line)

@@ -12,6 +12,8 @@ from tests.chaos.storm import SERVICES, VOTERS
 from tests.chaos.strikes import Strikes
 
 ENOUGH_IN_HAND: Final = 0.6
+ENOUGH_KILLS: Final = 50
+"""Of fewer the share with work in hand is chance."""
 
 
 class Figures(NamedTuple):

