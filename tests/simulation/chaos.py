@@ -9,7 +9,7 @@ from consumers.domain.item import PERSON
 from consumers.domain.policy import Mode
 from consumers.operations.customers import add_hold, lift_hold
 from consumers.operations.discarding import discard_halting, discard_held, halting
-from consumers.operations.modes import resume_everything, set_mode, stop_everything
+from consumers.operations.modes import resume_everything, service_modes, set_mode, stop_everything
 from schemas.codec import encode
 from tests.simulation.disasters import Disasters
 from tests.simulation.installation import BOOKS, CARE, LONGER, POLICY, Installation, Seen
@@ -103,8 +103,10 @@ class Chaos:
         self._whole.person("policy", lambda seen: apply(seen, rules))
 
     def take_out(self) -> None:
-        """A service to dry run, though a claim may have named it between the look and the write."""
-        self._whole.person("mode", lambda seen: _set(seen, "crm", "dry_run"))
+        """A service to dry run, or back: a claim may name it between the look and the write."""
+        (now,) = (each.mode for each in service_modes(self._world.table) if each.service == "crm")
+        mode: Mode = "live" if now == "dry_run" else "dry_run"
+        self._whole.person("mode", lambda seen: _set(seen, "crm", mode))
 
     def stop(self) -> None:
         if self._chance.random() < 0.5:

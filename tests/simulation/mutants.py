@@ -23,13 +23,14 @@ class Mutant(NamedTuple):
 BUSY: Final = {"unreadable": 6, "redrive": 5, "kill": 10}
 SLOW: Final = only(schedule=20, back_up=20, postpone=60, put_table_back=30, tick=60, start=60, time=20)
 CONTESTED: Final = only(schedule=20, postpone=60, tick=40, time=20, start=60)
+TAKEN_OUT: Final = only(schedule=20, postpone=4, take_out=60, tick=60, time=20, start=60)
+FORGED: Final = only(schedule=20, postpone=4, forge=80, tick=60, time=40, start=60)
 LENGTHENED: Final = only(schedule=20, policy=80, tick=60, time=30, start=60)
-RESTORED: Final = {"come_back": 40, "restore_database": 30, "back_up": 24, "tick": 30, "time": 24, "start": 30}
+RESTORED: Final = {"come_back": 120, "restore_database": 30, "back_up": 24, "tick": 30, "time": 24, "start": 30}
 REDELIVERED: Final = only(schedule=20, postpone=4, come_back=30, tick=40, time=10, start=60, kill=20, reset=20)
 CALM: Final = dict.fromkeys(("come_back", "hold", "unreadable", "reset", "restore_table", "stop", "mode"), 0)
 LATE: Final = {"arrive": 30, "schedule": 40, "tick": 40, "kill": 40, "start": 30, "weather": 30, **CALM}
-RETURNING: Final = only(schedule=8, postpone=40, come_back=30, tick=40, time=60, start=30)
-AWAY: Final = {"come_back": 16, "tick": 24}
+RETURNING: Final = only(schedule=8, postpone=10, come_back=90, tick=40, time=60, start=40)
 MUTANTS: Final = (
     Mutant("barrier: skipped", roles.barrier_skipped),
     Mutant(
@@ -44,21 +45,21 @@ MUTANTS: Final = (
     Mutant("commit: unconditional", roles.unconditional("crm", "cards", "loans", "ledger"), CONTESTED),
     Mutant("commit: votes not checked", decisions.votes_not_checked, {"forge": 16, "tick": 24}),
     Mutant("commit: vote survives its attempt", decisions.vote_survives, {"weather": 10, "tick": 24, "activity": 10}),
-    Mutant("commit: id not made anew", decisions.id_kept, AWAY),
+    Mutant("commit: id not made anew", decisions.id_kept, RETURNING),
     Mutant("replay: ledger ignored", decisions.ledger_ignored, REDELIVERED),
     Mutant("replay: not written", decisions.replay_not_written, REPLAYED),
     Mutant("replay: not confirmed", decisions.replay_not_confirmed, REPLAYED),
     Mutant(
         "replay: newer activity ignored",
         decisions.newer_activity_ignored,
-        {**AWAY, "restore_database": 10, "back_up": 8},
+        {"come_back": 16, "tick": 24, "restore_database": 10, "back_up": 8},
     ),
     Mutant("completion: one service is enough", decisions.one_is_enough),
-    Mutant("completion: dry run counts", decisions.dry_run_counts, {"take_out": 30, "tick": 30}),
+    Mutant("completion: dry run counts", decisions.dry_run_counts, TAKEN_OUT),
     Mutant("completion: SUPERSEDED counts", decisions.superseded_counts, {"hold": 10, "stop": 8, "tick": 24}),
-    Mutant("completion: a result is believed", decisions.result_believed, {"forge": 40, "tick": 40, "time": 24}),
+    Mutant("completion: a result is believed", decisions.result_believed, FORGED),
     Mutant("life: lease never over", decisions.lease_never_over),
-    Mutant("life: id from a counter", decisions.id_from_a_counter, AWAY),
+    Mutant("life: id from a counter", decisions.id_from_a_counter, RETURNING),
     Mutant("life: id from schedules only", decisions.id_from_schedules, RETURNING),
     Mutant("life: always sent again", decisions.always_sent_again, {"hold": 12, "policy": 10, "stop": 6}),
     Mutant("due: cutoff by time", decisions.cutoff_by_time),
