@@ -138,10 +138,14 @@ def test_a_replay_is_confirmed_behind_another_barrier_and_then_owed_like_any_com
     replayed = judged(complete()).item
     assert carried(replayed).reopened == {"crm": "DONE"}
     assert judged(replayed) == Verdict("REPLAY", replayed)
+    message = carried(replayed).id
+    asked_once = judge(replayed, MARKETING, "crm", message, RULES, NOW, carried_out=False, halted=False)
+    assert asked_once.step == "REPLAY"
     verdict = judged(replayed, waited=True)
     assert verdict.step == "CONFIRM"
     confirmed = carried(verdict.item)
     assert (confirmed.reopened, outstanding(confirmed)) == ({}, ("crm",))
+    assert verdict.item.of("marketing") == replayed.of("marketing")._replace(command=confirmed)
     assert judged(hold(verdict.item, "lapse.events-0-1", "undecodable", NOW), halted=True).step == "GO_ON"
     assert judged(verdict.item, objects=True).step == "REFUSED_LATE"
 
@@ -155,6 +159,7 @@ def test_a_replay_that_is_not_confirmed_leaves_everything_as_it_was_history_30()
         assert state.last
         assert before.last
         assert state.last._replace(completed_at=0) == before.last._replace(completed_at=0)
+        assert state._replace(last=None) == before._replace(last=None)
 
 
 def test_a_replay_that_is_called_off_leaves_others_and_their_replays_alone() -> None:
@@ -174,9 +179,11 @@ def test_a_service_that_was_new_to_the_command_is_no_part_of_it_once_its_replay_
     assert carried(replayed).reopened == {"archive": ""}
     verdict = judged(replayed, "archive", halted=True)
     assert verdict.step == "CALLED_OFF"
-    last = verdict.item.of("marketing").last
-    assert last
-    assert (last.services, last.outcomes) == (("crm", "newsletter"), {"crm": "DONE", "newsletter": "NOTHING_FOUND"})
+    state = verdict.item.of("marketing")
+    assert state.command is None
+    assert state.last
+    assert state.last.services == ("crm", "newsletter")
+    assert state.last.outcomes == {"crm": "DONE", "newsletter": "NOTHING_FOUND"}
 
 
 def test_what_the_ledger_has_by_now_is_answered_for_and_not_called_off() -> None:
