@@ -4,7 +4,7 @@ HISTORIES ?= 1000
 SEED ?= 0
 SECONDS ?= 600
 
-.PHONY: demo test check services bench simulate mutants fuzz chaos mutation prove images lock
+.PHONY: demo test check services bench conformance simulate mutants fuzz chaos mutation prove images lock
 
 demo:
 	@$(PYTHON) -m deploy.develop demo $(ARGS)
@@ -20,6 +20,9 @@ services:
 
 bench:
 	@$(PYTHON) -m deploy.develop bench $(ARGS)
+
+conformance:
+	@$(PYTHON) -m deploy.develop conformance $(ARGS)
 
 simulate:
 	@$(PYTHON) -m deploy.develop simulate --histories $(HISTORIES) --seed $(SEED) $(ARGS)

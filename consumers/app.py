@@ -24,14 +24,14 @@ from consumers.domain.errors import PermanentError
 from consumers.domain.names import Names
 from consumers.items import Items
 from consumers.operations.status import Sources
-from consumers.ports import ActiveProducts, RecordSink, RecordSource, Store
+from consumers.ports import ActiveProducts, LedgeredStore, RecordSink, RecordSource, Store
 from consumers.runtime.barrier import Barrier
 from consumers.runtime.deadletters import DeadLetters
 from consumers.runtime.health import Health
 from consumers.runtime.loop import Handler, Loop
 from consumers.settings import HttpActiveSettings, Settings, SqlActiveSettings
 from consumers.state.consumer import StateConsumer
-from consumers.stores import S3Store, SqlActiveProducts, SqlStore, load_rules, open_store
+from consumers.stores import SqlActiveProducts, load_rules, open_store
 from consumers.ticker.consumer import Ticker
 from consumers.ticker.planning import Planner
 from consumers.ticker.sweep import Sweep, Topics
@@ -138,7 +138,7 @@ class App:
         """Where the rules of a service stand."""
         return self.settings.services / f"{service}.yaml"
 
-    def store(self, service: str) -> tuple[SqlStore | S3Store, str]:
+    def store(self, service: str) -> tuple[LedgeredStore, str]:
         """The database or bucket of a service and the purpose it serves."""
         rules = load_rules(self.rules_file(service), os.environ)
         if rules.service != service:

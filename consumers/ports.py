@@ -1,11 +1,12 @@
 """The protocols roles need from the world outside. Adapters and stores fulfil them; app.py joins the two."""
+# long because what the roles need of the world stands in one place
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from consumers.domain.index import IndexKeys
 from consumers.domain.rows import Key
-from consumers.domain.work import Carried, Finding, LedgerRow, Task
+from consumers.domain.work import Carried, Finding, LedgerRow, Proof, Task
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -263,6 +264,22 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Release connections."""
+
+
+class LedgeredStore(Store, Protocol):
+    """A store that shows its ledger: to auditors, to who asks about a customer, and after a backup was restored."""
+
+    def proofs(self, command_ids: Sequence[str]) -> Sequence[Proof]:
+        """Whole ledger rows of these commands, those that are not there left out; empty without a ledger."""
+
+    def carried(self, number: int, of: int, since: int) -> Sequence[Proof] | None:
+        """Whole ledger rows of one partition of the commands (modulo `of`) carried out from `since` (microseconds) on.
+
+        None: the rules keep no ledger.
+        """
+
+    def reached(self) -> Mapping[int, int] | None:
+        """The highest command offset in the ledger by partition; None where there is no ledger."""
 
 
 class ActiveProducts(Protocol):

@@ -31,6 +31,10 @@ def _test(arguments: list[str]) -> int:
     return _become("-m", "pytest", "-m", "not benchmark", *arguments)
 
 
+def _conformance(arguments: list[str]) -> int:
+    return _become("-m", "pytest", "tests/contract/test_store.py", *arguments)
+
+
 def _simulate(arguments: list[str]) -> int:
     return _become("-m", "tests.simulation", *arguments)
 
@@ -118,6 +122,7 @@ TARGETS = {
     "test": _test,
     "check": _check,
     "bench": _bench,
+    "conformance": _conformance,
     "simulate": _simulate,
     "fuzz": _fuzz,
     "chaos": _chaos,

@@ -1,6 +1,7 @@
 """Fixtures every tier shares: real services on this machine, started once, and nothing of the user's environment."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ settings.register_profile("lapse", deadline=None)
 settings.register_profile("mutation", deadline=None, max_examples=40, derandomize=True, database=None)
 settings.load_profile("mutation" if "MUTANT_UNDER_TEST" in os.environ else "lapse")
 TIERS = ("unit", "contract", "model", "simulation", "fuzz", "integration", "e2e", "chaos", "packaging", "benchmarks")
+STORES = "tests/contract/test_store.py"
 
 
 class Postgres(NamedTuple):
@@ -77,12 +79,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests of each tier passed."""
+    """Say how many tests of each tier passed, and how many cases of the conformance suite for each store."""
     counts = dict.fromkeys(TIERS, 0)
     for report in terminalreporter.stats.get("passed", []):
         for tier in TIERS:
             counts[tier] += f"tests/{tier}/" in report.nodeid
     terminalreporter.write_line("passed by tier: " + ", ".join(f"{tier} {n}" for tier, n in counts.items() if n))
+    passed = (report.nodeid.split("::") for report in terminalreporter.stats.get("passed", []))
+    stores = Counter(parts[1].removeprefix("Test") for parts in passed if parts[0] == STORES and len(parts) == 3)
+    if stores:
+        terminalreporter.write_line("conformance: " + ", ".join(f"{store} {n}" for store, n in stores.items()))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

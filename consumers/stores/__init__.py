@@ -4,6 +4,8 @@ from consumers.stores.active import SqlActiveProducts
 from consumers.stores.opening import open_store, suits
 from consumers.stores.rules import (
     AnyRules,
+    CustomRules,
+    CustomStore,
     Outlook,
     Rules,
     RulesError,
@@ -21,6 +23,8 @@ from consumers.stores.sql import SqlStore, ledger_ddl, migration, one_database
 
 __all__ = [
     "AnyRules",
+    "CustomRules",
+    "CustomStore",
     "Outlook",
     "Rules",
     "RulesError",

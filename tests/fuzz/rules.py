@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from consumers.stores import Rules, RulesError, S3Rules, load_rules, markdown, register, rules_digest
+from consumers.stores import CustomRules, Rules, RulesError, S3Rules, load_rules, markdown, register, rules_digest
 from consumers.stores.rules.s3 import overlaps
 from consumers.stores.rules.structure import problems
 from consumers.stores.sql.ledger import ledger_ddl
@@ -149,6 +149,7 @@ def judge(case: bytes) -> str:
         rules = load_rules(_file(), ENVIRON)
     except RulesError as error:
         return _refused(error)
+    assert not isinstance(rules, CustomRules), "nobody brings a kind here"
     _usable(rules)
     if isinstance(rules, S3Rules):
         _usable_for_objects(rules)

@@ -61,7 +61,10 @@ class Archive:
                 client.meta.events.register(f"before-call.s3.{operation}", handler)
             return client
 
-        store = S3Store(self.rules, SystemClock(), connect)
+        return self.opened(S3Store(self.rules, SystemClock(), connect))
+
+    def opened(self, store: S3Store) -> S3Store:
+        """The store, closed when the test ends."""
         self._stack.callback(store.close)
         return store
 

@@ -1,5 +1,6 @@
 """The rules of one service: what happens to which column or object. Read from YAML, checked before a store is asked."""
 
+from consumers.stores.rules.custom import AnyRules, CustomRules, CustomStore
 from consumers.stores.rules.digest import rules_digest
 from consumers.stores.rules.loading import load_rules, load_sql_rules
 from consumers.stores.rules.model import Rules, Table
@@ -7,11 +8,13 @@ from consumers.stores.rules.outlook import Outlook, outlook
 from consumers.stores.rules.problems import RulesError
 from consumers.stores.rules.register import register
 from consumers.stores.rules.report import markdown
-from consumers.stores.rules.s3 import AnyRules, S3Rules
+from consumers.stores.rules.s3 import S3Rules
 from consumers.stores.rules.schema import rules_schema
 
 __all__ = [
     "AnyRules",
+    "CustomRules",
+    "CustomStore",
     "Outlook",
     "Rules",
     "RulesError",

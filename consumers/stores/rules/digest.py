@@ -5,8 +5,8 @@ import json
 
 from sqlalchemy.engine import make_url
 
+from consumers.stores.rules.custom import AnyRules
 from consumers.stores.rules.model import Rules
-from consumers.stores.rules.s3 import AnyRules
 
 
 def rules_digest(rules: AnyRules) -> str:

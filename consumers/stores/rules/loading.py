@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from consumers.domain.work import Finding
+from consumers.stores.rules.custom import AnyRules, custom_kind
 from consumers.stores.rules.forms import AVAILABLE
 from consumers.stores.rules.model import Rules
 from consumers.stores.rules.problems import RulesError
-from consumers.stores.rules.s3 import AnyRules, S3Rules, overlaps
+from consumers.stores.rules.s3 import S3Rules, overlaps
 from consumers.stores.rules.structure import problems
 from consumers.yaml_text import YamlTextError, read_yaml
 
@@ -116,8 +117,14 @@ def _unset(name: str, place: str) -> Finding:
 
 def _validated(document: dict[str, Any]) -> tuple[AnyRules | None, list[Finding]]:
     store = document.get("store")
+    kind = store.get("kind") if isinstance(store, dict) else None
+    custom = custom_kind(kind) if kind not in {"sql", "s3"} else None
+    if isinstance(custom, Finding):
+        return None, [custom]
     try:
-        if isinstance(store, dict) and store.get("kind") == "s3":
+        if custom is not None:
+            return custom.model_validate(document), []
+        if kind == "s3":
             of_bucket = S3Rules.model_validate(document)
             return of_bucket, list(overlaps(of_bucket))
         rules = Rules.model_validate(document)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from consumers.stores.rules.custom import AnyRules, CustomRules
 from consumers.stores.rules.links import links
 from consumers.stores.rules.model import Rules, Table
-from consumers.stores.rules.s3 import AnyRules, S3Rules
+from consumers.stores.rules.s3 import S3Rules
 
 Action = Literal["masked", "deleted", "kept"]
 
@@ -23,6 +24,8 @@ class Outlook(NamedTuple):
 
 def outlook(rules: AnyRules, rows: Mapping[str, int]) -> list[Outlook]:
     """Every mapped table or group of objects in the order of the file. `rows`: what `Store.count` found, by table."""
+    if isinstance(rules, CustomRules):
+        return [Outlook(name, fate, rows.get(name, 0), (), (), ()) for name, fate in rules.groups().items()]
     if isinstance(rules, S3Rules):
         return [Outlook(name, "deleted", rows.get(name, 0), (), (), ()) for name in rules.objects]
     return [_table(rules, name, table, rows.get(name, 0)) for name, table in rules.tables.items()]

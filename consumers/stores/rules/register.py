@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from consumers.stores.rules.custom import AnyRules, CustomRules
 from consumers.stores.rules.links import Link, links
 from consumers.stores.rules.model import LEDGER, Rules, Table
 from consumers.stores.rules.outlook import action_of
-from consumers.stores.rules.s3 import AnyRules, S3Rules
+from consumers.stores.rules.s3 import S3Rules
 from consumers.stores.rules.strategies import JsonPaths
 
 _PROOF = "proof of what was carried out"
@@ -24,9 +25,21 @@ def register(rules: AnyRules) -> dict[str, Any]:
 
     `tables` says for each mapped table what happens to its rows and columns; `ignored` which tables are left alone and
     why; `links` lists every column kept by which rows can be joined or traced to a customer, the ledger's included.
-    A service on S3 has `bucket` and `objects` instead.
+    A service on S3 has `bucket` and `objects` instead, one on a store of somebody else `kind` and `groups`.
     """
+    if isinstance(rules, CustomRules):
+        return _custom(rules)
     return _bucket(rules) if isinstance(rules, S3Rules) else _database(rules)
+
+
+def _custom(rules: CustomRules) -> dict[str, Any]:
+    return {
+        "service": rules.service,
+        "purpose": rules.purpose,
+        "kind": rules.store.kind,
+        "groups": [{"group": name, "rows": fate} for name, fate in rules.groups().items()],
+        "links": [Link(rules.store.kind, "customer_id", _PROOF)._asdict()],
+    }
 
 
 def _bucket(rules: S3Rules) -> dict[str, Any]:

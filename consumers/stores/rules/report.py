@@ -1,6 +1,6 @@
 """Registers as one Markdown text, for the person who answers for them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 _HEAD = """# What is masked, deleted and kept
@@ -18,7 +18,7 @@ def markdown(registers: Iterable[Mapping[str, Any]]) -> str:
 
 def _service(register: Mapping[str, Any]) -> Iterator[str]:
     yield f"## {_text(register['service'])}: {_text(register['purpose'])}"
-    yield from _bucket(register) if "bucket" in register else _database(register)
+    yield from _FORMS[next(form for form in _FORMS if form in register)](register)
     yield "### Links that are kept"
     yield _LINKS
     roles = [(each["table"], each["column"] or _BY_FOREIGN_KEY, each["role"]) for each in register["links"]]
@@ -54,6 +54,18 @@ def _table(table: Mapping[str, Any]) -> Iterator[str]:
     ]
     if columns:
         yield _rows(("column", "what happens", "how or why"), columns)
+
+
+def _custom(register: Mapping[str, Any]) -> Iterator[str]:
+    yield f"A store of kind {_text(register['kind'])}."
+    yield _rows(("group", "its rows are"), [(each["group"], each["rows"]) for each in register["groups"]])
+
+
+_FORMS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
+    "bucket": _bucket,
+    "schema": _database,
+    "kind": _custom,
+}
 
 
 def _rows(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

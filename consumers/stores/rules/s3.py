@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field
 
 from consumers.domain.work import Finding
-from consumers.stores.rules.model import Name, Purpose, Rules, Service
+from consumers.stores.rules.model import Name, Purpose, Service
 from consumers.stores.rules.problems import refusal
 from consumers.stores.rules.shapes import Frozen
 
@@ -97,9 +97,6 @@ class S3Rules(Frozen):
     store: S3StoreRules
     objects: Annotated[Mapping[Name, Objects], Field(min_length=1)]
     ledger: Annotated[S3Ledger, BeforeValidator(_ledger)]
-
-
-AnyRules = Rules | S3Rules
 
 
 def overlaps(rules: S3Rules) -> Iterator[Finding]:
