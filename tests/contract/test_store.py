@@ -9,11 +9,18 @@ import pytest
 
 from consumers.adapters.memory.store import MemoryRow, MemoryStore
 from consumers.ports import Store
+from tests.support.other_databases import RULES as OTHER_RULES
+from tests.support.other_databases import OtherDatabase, new_other
+from tests.support.other_databases import add_customers as add_others
 from tests.support.s3_store import Archive, new_archive
 from tests.support.sql_store import RULES, Database, add_customers, new_database, task
 
 GUARDED = RULES.replace(
     "ledger:", "guard: SELECT borrower FROM crm.loans WHERE borrower IN :customers\nledger:"
+).replace("[countries]", "[countries, loans]")
+
+OTHER_GUARDED = OTHER_RULES.replace(
+    "ledger:", "guard: SELECT borrower FROM loans WHERE borrower IN :customers\nledger:"
 ).replace("[countries]", "[countries, loans]")
 
 
@@ -75,6 +82,30 @@ class OnPostgres:
         return self._database.store(GUARDED)
 
 
+class OnOther:
+    """MariaDB and SQLite."""
+
+    def __init__(self, database: OtherDatabase) -> None:
+        self._database = database
+        self.store: Store = database.store()
+        add_others(database, [1, 2, 3])
+
+    def is_anonymized(self, customer: str) -> bool:
+        rows = self._database.rows(f"SELECT anonymized, email FROM customers WHERE customer_id = '{customer}'")
+        return all(flag and "CANARY" not in email for flag, email in rows)
+
+    def bring_back(self, customer: str) -> None:
+        self._database.run(
+            f"UPDATE customers SET anonymized = false, email = 'CANARY-again' WHERE customer_id = '{customer}'"
+        )
+
+    def guarded(self, *active: str) -> Store:
+        self._database.run("CREATE TABLE loans (borrower varchar(64) PRIMARY KEY)")
+        for each in active:
+            self._database.run(f"INSERT INTO loans VALUES ('{each}')")
+        return self._database.store(OTHER_GUARDED)
+
+
 class OnS3:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -89,7 +120,10 @@ class OnS3:
         self._archive.put(f"customers/{customer}/again")
 
 
-WITH_GUARDS = ["memory", pytest.param("postgres", marks=pytest.mark.integration)]
+WITH_GUARDS = [
+    "memory",
+    *(pytest.param(each, marks=pytest.mark.integration) for each in ("postgres", "mariadb", "sqlite")),
+]
 
 
 @pytest.fixture(params=[*WITH_GUARDS, pytest.param("s3", marks=pytest.mark.integration)])
@@ -112,6 +146,10 @@ def guardable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Guarda
 def _guardable(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Guardable]:
     if request.param == "memory":
         yield InMemory()
+        return
+    if request.param != "postgres":
+        with new_other(request, tmp_path) as other:
+            yield OnOther(other)
         return
     with new_database(request.getfixturevalue("postgres"), tmp_path) as database:
         yield OnPostgres(database)

@@ -4,9 +4,10 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import create_engine
+import pytest
+from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
@@ -84,6 +85,10 @@ class OtherDatabase:
         store.create_ledger()
         return store
 
+    def shared_store(self, text: str) -> SqlStore:
+        """One store for the whole life of the database, for tests that call it many times."""
+        return self._stores[0] if self._stores else self.store(text)
+
     def opened(self, store: SqlStore) -> SqlStore:
         """The store, closed when the test ends."""
         self._stores.append(store)
@@ -93,16 +98,19 @@ class OtherDatabase:
         """Every row of the schema."""
         return {name: self.rows(f"SELECT * FROM {name} ORDER BY 1, 2") for name in TABLES}
 
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file."""
+        return self.url.startswith("sqlite")
+
+    def session(self) -> Connection:
+        """A session of somebody else, in a transaction of its own; closed by the test."""
+        return create_engine(self.url, poolclass=NullPool).connect()
+
     def close(self) -> None:
         """Release what the test opened."""
         for store in self._stores:
             store.close()
-
-
-class New(Protocol):
-    """Makes a database for a test."""
-
-    def __call__(self, schema: str = ...) -> OtherDatabase: ...
 
 
 @contextmanager
@@ -123,6 +131,17 @@ def new_mariadb(server: str, folder: Path, schema: str = MARIADB) -> Iterator[Ot
 
 
 @contextmanager
+def new_other(request: pytest.FixtureRequest, folder: Path) -> Iterator[OtherDatabase]:
+    """The database that a fixture's parameter names, mariadb or sqlite."""
+    if request.param == "sqlite":
+        with new_sqlite(folder) as database:
+            yield database
+        return
+    with new_mariadb(request.getfixturevalue("mariadb"), folder) as database:
+        yield database
+
+
+@contextmanager
 def new_sqlite(folder: Path, schema: str = SQLITE) -> Iterator[OtherDatabase]:
     """A file with the schema."""
     database = OtherDatabase(URL.create("sqlite", database=str(folder / "crm.sqlite")), "main", folder)
@@ -139,7 +158,8 @@ def add_customers(database: OtherDatabase, numbers: Sequence[int]) -> None:
         "INSERT INTO customers (id, customer_id, personal_number, email, phone, birth_date, balance, status, segment) "
         "VALUES "
         + ", ".join(
-            f"({n}, 'c{n}', '{n:7>12}', 'CANARY{n}@example.com', 'CANARY-phone-{n}', '1980-05-17', {n}, 'CANARY', 'north')"
+            f"({n}, 'c{n}', '{n:7>12}', 'CANARY{n}@example.com', 'CANARY-phone-{n}', '1980-05-17', {n}, "
+            "'CANARY', 'north')"
             for n in numbers
         ),
         "INSERT INTO orders VALUES " + ", ".join(f"({n * 10}, {n}, 'CANARY street {n}')" for n in numbers),

@@ -152,8 +152,8 @@ def _customer_column(subject: Subject) -> Iterator[Finding]:
 
 def _key(subject: Subject) -> Iterator[Finding]:
     columns = [subject.relation.columns.get(name) for name in subject.table.key]
-    if any(column is None for column in columns):
-        return  # said as unknown_column
+    if subject.relation.rowid or any(column is None for column in columns):
+        return  # the rowid tells rows apart; a missing one is said as unknown_column
     nullable = [column.name for column in columns if column is not None and not column.not_null]
     if nullable or not subject.relation.is_unique(subject.table.key):
         ddl = subject.dialect.ddl.key(subject.relation, subject.table.key, nullable)
