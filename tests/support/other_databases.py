@@ -131,13 +131,15 @@ def new_mariadb(server: str, folder: Path, schema: str = MARIADB) -> Iterator[Ot
 
 
 @contextmanager
-def new_other(request: pytest.FixtureRequest, folder: Path) -> Iterator[OtherDatabase]:
+def new_other(
+    request: pytest.FixtureRequest, folder: Path, mariadb: str = MARIADB, sqlite: str = SQLITE
+) -> Iterator[OtherDatabase]:
     """The database that a fixture's parameter names, mariadb or sqlite."""
     if request.param == "sqlite":
-        with new_sqlite(folder) as database:
+        with new_sqlite(folder, sqlite) as database:
             yield database
         return
-    with new_mariadb(request.getfixturevalue("mariadb"), folder) as database:
+    with new_mariadb(request.getfixturevalue("mariadb"), folder, mariadb) as database:
         yield database
 
 

@@ -38,7 +38,8 @@ _BASES = {
 _TEXT = {"varchar", "bpchar", "text"}
 _TINYTEXT_LETTERS = 63  # 255 bytes
 _LABEL = re.compile(r"'((?:[^']|'')*)'")
-_NAME = re.compile(r"`((?:[^`]|``)+)`")
+_NAME = re.compile(r'"((?:[^"]|"")+)"')  # as a session in ANSI mode is told a clause
+_JSON = re.compile(rf"json_valid\({_NAME.pattern}\)")
 
 
 def read_catalog(connection: Connection, schemas: Sequence[str]) -> Catalog:
@@ -131,11 +132,11 @@ def _index(name: str, parts: Sequence[Mapping[Any, Any]]) -> Index:
 
 
 def _is_json(clause: str) -> bool:
-    return re.fullmatch(r"json_valid\(`(?:[^`]|``)+`\)", clause) is not None
+    return _JSON.fullmatch(clause) is not None
 
 
 def _columns_of(clause: str) -> list[str]:
-    return [name.replace("``", "`") for name in _NAME.findall(clause)]
+    return [name.replace('""', '"') for name in _NAME.findall(clause)]
 
 
 def _trigger(row: Mapping[Any, Any]) -> Trigger:

@@ -135,7 +135,7 @@ def _identity(subject: Subject) -> Iterator[Finding]:
     replaced = {subject.rules.customer_column} if subject.is_root else set()
     if used and (not key or key & set(table.mask) - replaced):
         message = "no key of columns that are never NULL and stay as they are tells its rows apart."
-        repair = f"give it a primary key: ALTER TABLE {relation.sql} ADD COLUMN id bigint AUTO_INCREMENT PRIMARY KEY;"
+        repair = f"give it a primary key: ALTER TABLE {relation.sql} ADD COLUMN row_id bigint AUTO_INCREMENT PRIMARY KEY;"
         yield Finding("row_key", subject.place, message, repair)
 
 
