@@ -70,6 +70,14 @@ def postgres(services: Services) -> Postgres:
     return Postgres(services.postgres.url, services.postgres.log)
 
 
+@pytest.fixture(scope="session")
+def mariadb(_own_environment: None) -> Iterator[str]:
+    """SQLAlchemy URL of an administrator; a server of its own, for few tests need it."""
+    with running("mariadb") as started:
+        refuse_foreign(started.mariadb.url)
+        yield started.mariadb.url
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its tier, the folder it lies in."""
     for item in items:

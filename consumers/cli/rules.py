@@ -61,9 +61,10 @@ def ddl(context: typer.Context, files: Files = None) -> None:
     What is no mere addition stands in it as comments. The files have to be of one database.
     """
     rules = [load_rules(path, os.environ) for path in _named(context, files)]
-    one_database([each for each in rules if isinstance(each, Rules)])
+    databases = [each for each in rules if isinstance(each, Rules)]
+    one_database(databases)
     clock = app_of(context).clock
-    typer.echo(migration([(each.service, _preflight(each, clock)) for each in rules]), nl=False)
+    typer.echo(migration(databases, [(each.service, _preflight(each, clock)) for each in rules]), nl=False)
 
 
 @commands.command()

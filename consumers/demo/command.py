@@ -31,10 +31,14 @@ class BooksError(PermanentError):
     """The databases differ from what the events say."""
 
 
+def _dimmed(line: str) -> None:
+    console.print(f"  [dim]{line}[/dim]")
+
+
 def tell(customers: int, *, keep: bool) -> None:
     """Start everything, tell the story, end everything; with `keep` only after Ctrl-C."""
     configure_logs(as_json=True, level=logging.ERROR)
-    with own_environment(), running(progress=lambda line: console.print(f"  [dim]{line}[/dim]")) as services:
+    with own_environment(), running("kafka", "dynamodb", "postgres", progress=_dimmed) as services:
         console.print(f"backend: {services.backend}; logs in {services.logs}")
         run_demo(services, customers)
         if keep:

@@ -14,6 +14,7 @@ def main() -> int:
             _print(f"LAPSE__KAFKA__BOOTSTRAP_SERVERS={services.kafka.bootstrap_servers}")
             _print(f"AWS_ENDPOINT_URL_DYNAMODB={services.dynamodb.url}")
             _print(f"POSTGRES_URL={services.postgres.url}")
+            _print(f"MARIADB_URL={services.mariadb.url}")
             _print(f"logs in {services.logs}; Ctrl-C ends everything")
             signal.pause()
     except KeyboardInterrupt:

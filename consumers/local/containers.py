@@ -1,10 +1,10 @@
-"""The three services from their published images."""
+"""The services from their published images."""
 
 import functools
 import secrets
 from collections.abc import Callable
 
-from consumers.local import dynamodb, kafka, postgres
+from consumers.local import dynamodb, kafka, mariadb, postgres
 from consumers.local.container import Container, Image
 from consumers.local.daemon import free_port
 from consumers.local.kafka_settings import node_settings
@@ -15,6 +15,7 @@ IMAGES: dict[Kind, str] = {
     "kafka": "apache/kafka:4.3.1",
     "dynamodb": "amazon/dynamodb-local:3.3.1",
     "postgres": "postgres:17",
+    "mariadb": "mariadb:11",
 }
 
 
@@ -24,6 +25,7 @@ def start(kind: Kind, workspace: Workspace, *, durable: bool = False) -> Contain
         "kafka": _kafka,
         "dynamodb": functools.partial(_dynamodb, durable=durable),
         "postgres": _postgres,
+        "mariadb": _mariadb,
     }
     container = Container(workspace, images[kind]()).start()
     if kind == "kafka":
@@ -65,3 +67,12 @@ def _postgres() -> Image:
     command = ["postgres", "-c", "fsync=off"]
     env = {"POSTGRES_PASSWORD": password}
     return Image("postgres", IMAGES["postgres"], {5432: port}, address, answers, env, command)
+
+
+def _mariadb() -> Image:
+    port = free_port()
+    password = secrets.token_hex(16)  # as above
+    address = f"mysql+pymysql://root:{password}@127.0.0.1:{port}/mysql?charset=utf8mb4"
+    answers = functools.partial(mariadb.answers, port, "root", password)
+    env = {"MARIADB_ROOT_PASSWORD": password}
+    return Image("mariadb", IMAGES["mariadb"], {3306: port}, address, answers, env)

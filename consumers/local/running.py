@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 
-from consumers.local import dynamodb, kafka, postgres
+from consumers.local import dynamodb, kafka, mariadb, postgres
 from consumers.local.choice import chosen_backend, named_backend
 from consumers.local.service import KINDS, Backend, Kind, LocalServicesError, Service, Services
 from consumers.local.workspace import Workspace
@@ -74,6 +74,7 @@ def _processes(workspace: Workspace, progress: Callable[[str], None], durable: b
         "kafka": functools.partial(kafka.start, workspace, progress),
         "dynamodb": functools.partial(dynamodb.start, workspace, progress, durable=durable),
         "postgres": functools.partial(postgres.start, workspace, progress),
+        "mariadb": functools.partial(mariadb.start, workspace, progress),
     }
 
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from consumers.domain.errors import PermanentError
 
-Kind = Literal["kafka", "dynamodb", "postgres"]
+Kind = Literal["kafka", "dynamodb", "postgres", "mariadb"]
 Backend = Literal["containers", "processes"]
-KINDS: tuple[Kind, ...] = ("kafka", "dynamodb", "postgres")
+KINDS: tuple[Kind, ...] = ("kafka", "dynamodb", "postgres", "mariadb")
 
 
 class LocalServicesError(PermanentError):
@@ -27,7 +27,7 @@ class Service(ABC):
     @property
     @abstractmethod
     def address(self) -> str:
-        """Kafka: `host:port`; DynamoDB: an http URL; PostgreSQL: a SQLAlchemy URL of a superuser."""
+        """Kafka: `host:port`; DynamoDB: an http URL; PostgreSQL and MariaDB: a SQLAlchemy URL of a superuser."""
 
     @property
     def bootstrap_servers(self) -> str:
@@ -92,6 +92,11 @@ class Services:
     def postgres(self) -> Service:
         """The PostgreSQL server; its `url` is a superuser's on the maintenance database."""
         return self._service("postgres")
+
+    @property
+    def mariadb(self) -> Service:
+        """The MariaDB server; its `url` is an administrator's on the database `mysql`."""
+        return self._service("mariadb")
 
     def _service(self, kind: Kind) -> Service:
         try:

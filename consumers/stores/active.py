@@ -7,8 +7,8 @@ from pydantic_core import PydanticCustomError
 
 from consumers.domain.errors import PermanentError
 from consumers.stores.rules.guard import EXAMPLE, problems
-from consumers.stores.rules.model import postgresql_url
-from consumers.stores.sql.engine import engine_to
+from consumers.stores.rules.urls import database_url
+from consumers.stores.sql.dialects import dialect_at
 from consumers.stores.sql.guard import ACTIVE, Guard
 
 
@@ -16,20 +16,22 @@ class SqlActiveProducts:
     """Fulfils ActiveProducts with one statement for a batch, that can only read.
 
     Args:
-        url: SQLAlchemy URL of a PostgreSQL database.
+        url: SQLAlchemy URL of a PostgreSQL, MariaDB or SQLite database.
         query: One SELECT of the customer id, bound with `IN :customers`.
         kind: What the id is in that database: text, integer or uuid.
         timeout: Of a statement, in seconds.
 
     Raises:
-        PermanentError: The query is not one bound SELECT, or the URL none of PostgreSQL.
+        PermanentError: The query is not one bound SELECT, or the URL none of such a database.
     """
 
     def __init__(self, url: str, query: str, kind: Literal["text", "integer", "uuid"], timeout: float) -> None:
         for problem in problems(query):
             raise PermanentError(f"active_products.query: {problem} Repair: {EXAMPLE}")
-        self._engine = engine_to(_address(url), int(timeout * 1000), "lapse-active-products")
-        self._guard = Guard(self._engine, query, kind)
+        address = _address(url)
+        dialect = dialect_at(address)
+        self._engine = dialect.engine(address, int(timeout * 1000), "lapse-active-products")
+        self._guard = Guard(self._engine, dialect, query, kind)
 
     def active(self, customer_ids: Sequence[str]) -> Mapping[str, Literal["active", "unknown"]]:
         """Those listed; unknown where the query fails for one alone.
@@ -48,7 +50,7 @@ class SqlActiveProducts:
 
 def _address(url: str) -> str:
     try:
-        return postgresql_url(url)
+        return database_url(url)
     except PydanticCustomError as refused:
         problem, repair = refused.message(), (refused.context or {})["repair"]
     raise PermanentError(f"active_products.url: {problem} Repair: {repair}")

@@ -8,13 +8,12 @@ import pytest
 from consumers.adapters.memory.store import MemoryRow, MemoryStore
 from consumers.ports import Store
 from consumers.stores.conformance import LedgeredStoreConformance, StoreConformance
-from tests.support.conforming import InMemory, OnLetters, OnPostgres, OnS3
+from tests.support.conforming import InMemory, OnDatabase, OnLetters, OnS3, on_mariadb, on_postgres, on_sqlite
+from tests.support.other_databases import RULES as OTHER_RULES
+from tests.support.other_databases import OtherDatabase, new_mariadb, new_other, new_sqlite
+from tests.support.other_databases import add_customers as add_others
 from tests.support.s3_store import new_archive
 from tests.support.sql_store import RULES, Database, add_customers, new_database
-
-GUARDED = RULES.replace(
-    "ledger:", "guard: SELECT borrower FROM crm.loans WHERE borrower IN :customers\nledger:"
-).replace("[countries]", "[countries, loans]")
 
 
 class TestMemory(StoreConformance):
@@ -26,9 +25,24 @@ class TestMemory(StoreConformance):
 @pytest.mark.integration
 class TestPostgres(LedgeredStoreConformance):
     @pytest.fixture
-    def subject(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OnPostgres]:
+    def subject(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OnDatabase]:
         with new_database(request.getfixturevalue("postgres"), tmp_path) as database:
-            yield OnPostgres(database)
+            yield on_postgres(database)
+
+
+@pytest.mark.integration
+class TestMariaDB(LedgeredStoreConformance):
+    @pytest.fixture
+    def subject(self, mariadb: str, tmp_path: Path) -> Iterator[OnDatabase]:
+        with new_mariadb(mariadb, tmp_path) as database:
+            yield on_mariadb(database)
+
+
+class TestSQLite(LedgeredStoreConformance):
+    @pytest.fixture
+    def subject(self, tmp_path: Path) -> Iterator[OnDatabase]:
+        with new_sqlite(tmp_path) as database:
+            yield on_sqlite(database)
 
 
 @pytest.mark.integration
@@ -52,20 +66,31 @@ def guarded_in_memory() -> Store:
     return store
 
 
-def guarded_on_postgres(database: Database) -> Store:
-    add_customers(database, [1, 2])
-    database.run("CREATE TABLE crm.loans (borrower text PRIMARY KEY)")
-    database.run("INSERT INTO crm.loans VALUES ('c1'), ('c9')")
-    return database.store(GUARDED)
+def guarded_on(database: Database | OtherDatabase, rules: str) -> Store:
+    schema = "crm." if isinstance(database, Database) else ""
+    database.run(f"CREATE TABLE {schema}loans (borrower varchar(64) PRIMARY KEY)")
+    database.run(f"INSERT INTO {schema}loans VALUES ('c1'), ('c9')")
+    guard = f"guard: SELECT borrower FROM {schema}loans WHERE borrower IN :customers\nledger:"
+    return database.store(rules.replace("ledger:", guard).replace("[countries]", "[countries, loans]"))
 
 
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.integration)])
+@pytest.fixture(
+    params=[
+        "memory",
+        *(pytest.param(each, marks=pytest.mark.integration) for each in ("postgres", "mariadb", "sqlite")),
+    ]
+)
 def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "memory":
         yield guarded_in_memory()
-        return
-    with new_database(request.getfixturevalue("postgres"), tmp_path) as database:
-        yield guarded_on_postgres(database)
+    elif request.param == "postgres":
+        with new_database(request.getfixturevalue("postgres"), tmp_path) as database:
+            add_customers(database, [1, 2])
+            yield guarded_on(database, RULES)
+    else:
+        with new_other(request, tmp_path) as other:
+            add_others(other, [1, 2])
+            yield guarded_on(other, OTHER_RULES)
 
 
 def test_store_with_a_guard_objects_to_the_active_and_touches_nobody(guarded: Store) -> None:

@@ -7,10 +7,19 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from consumers.stores import CustomRules, Rules, RulesError, S3Rules, load_rules, markdown, register, rules_digest
+from consumers.stores import (
+    CustomRules,
+    Rules,
+    RulesError,
+    S3Rules,
+    ledger_ddl,
+    load_rules,
+    markdown,
+    register,
+    rules_digest,
+)
 from consumers.stores.rules.s3 import overlaps
 from consumers.stores.rules.structure import problems
-from consumers.stores.sql.ledger import ledger_ddl
 from tests.fuzz.cases import Target
 from tests.fuzz.documents import document_of
 from tests.fuzz.mutation import mutated

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, PoolProxiedConnection, event
 from consumers.domain.errors import LapseError, PermanentError, TransientError
 from consumers.domain.work import Carried
 from consumers.stores import Rules, SqlStore
-from consumers.stores.sql.engine import engine_for
+from consumers.stores.sql.dialects import engine_for
 from tests.support.sql_store import RULES, Database, PostgresServer, add_customers, new_database, task
 
 pytestmark = pytest.mark.integration

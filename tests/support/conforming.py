@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ConnectionClosedError
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import make_url
 
 from consumers.adapters.clock import SystemClock
 from consumers.adapters.memory.store import TABLE, MemoryRow, MemoryStore
@@ -15,18 +16,20 @@ from consumers.domain.errors import TransientError
 from consumers.domain.work import Carried, Task
 from consumers.stores import Rules, S3Rules, S3Store, SqlStore
 from consumers.stores.s3.client import client_for
-from consumers.stores.sql.engine import engine_for
+from consumers.stores.sql.dialects import engine_for
 from tests.support.acme.letters import Letters, LettersRules, LettersStore
+from tests.support.other_databases import OtherDatabase
+from tests.support.other_databases import add_customers as add_others
 from tests.support.s3_store import Archive
 from tests.support.sql_store import Database, add_customers
 
 CLOSED = "127.0.0.1:1"
 ROWS = {
-    "customers": "SELECT c.* FROM crm.customers AS c",
-    "orders": "SELECT o.* FROM crm.customers AS c JOIN crm.orders AS o ON o.customer = c.id",
-    "order_lines": "SELECT l.* FROM crm.customers AS c JOIN crm.orders AS o ON o.customer = c.id "
-    "JOIN crm.order_lines AS l ON l.order_id = o.id",
-    "notes": "SELECT n.* FROM crm.customers AS c JOIN crm.notes AS n ON n.customer = c.id",
+    "customers": "SELECT c.* FROM {0}customers AS c",
+    "orders": "SELECT o.* FROM {0}customers AS c JOIN {0}orders AS o ON o.customer = c.id",
+    "order_lines": "SELECT l.* FROM {0}customers AS c JOIN {0}orders AS o ON o.customer = c.id "
+    "JOIN {0}order_lines AS l ON l.order_id = o.id",
+    "notes": "SELECT n.* FROM {0}customers AS c JOIN {0}notes AS n ON n.customer = c.id",
 }
 
 
@@ -97,11 +100,14 @@ class InMemory:
         yield store
 
 
-class OnPostgres:
-    """Fulfils LedgeredSubject over the customers of `sql_store`."""
+class OnDatabase:
+    """Fulfils LedgeredSubject over the customers of `sql_store` and `other_databases`."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database | OtherDatabase, add: Callable[[Any, Sequence[int]], None], lose: Callable[[Any], None]
+    ) -> None:
+        self._database, self._add, self._lose = database, add, lose
+        self._schema = "crm." if isinstance(database, Database) else ""
         self._rows = 0
         database.store()
 
@@ -110,12 +116,16 @@ class OnPostgres:
 
     def add(self, customer_id: str) -> None:
         self._rows += 1
-        add_customers(self._database, [self._rows])
-        self._database.run(f"UPDATE crm.customers SET customer_id = '{customer_id}' WHERE id = {self._rows}")
+        self._add(self._database, [self._rows])
+        renamed = f"UPDATE {self._schema}customers SET customer_id = '{customer_id}' WHERE id = {self._rows}"
+        self._database.run(renamed)
 
     def rows(self, customer_id: str) -> Mapping[str, Sequence[object]]:
-        whose = f"WHERE c.customer_id = '{customer_id}' ORDER BY CAST(c AS text), 1"
-        return {name: self._database.rows(f"{query} {whose}") for name, query in ROWS.items()}
+        whose = f"WHERE c.customer_id = '{customer_id}'"
+        return {
+            name: sorted(self._database.rows(f"{query.format(self._schema)} {whose}"), key=str)
+            for name, query in ROWS.items()
+        }
 
     def is_personal(self, customer_id: str) -> bool:
         return "CANARY" in str(self.rows(customer_id))
@@ -125,18 +135,22 @@ class OnPostgres:
 
     @contextmanager
     def away(self) -> Iterator[SqlStore]:
-        away = f"postgresql://{self._database.name}:secret@{CLOSED}/{self._database.name}"
-        yield self._database.opened(SqlStore(self._database.rules(CRM_URL=away)))
+        url = make_url(self._database.url)
+        if url.drivername.startswith("sqlite"):
+            url = url.set(database=f"{url.database}/nowhere")
+        else:
+            url = url.set(host="127.0.0.1", port=1, query={}, username="nobody", password="secret")
+        text = url.render_as_string(hide_password=False)
+        yield self._database.opened(SqlStore(self._database.rules(CRM_URL=text)))
 
     def _engine(self, break_at: int | None) -> Callable[[Rules], Engine]:
         def connect(rules: Rules) -> Engine:
             engine = engine_for(rules)
-            pids: list[int] = []
-            calls = _Counting(break_at, lambda: self._end(pids[-1]))
+            open_now: list[Any] = []
+            calls = _Counting(break_at, lambda: self._lose(open_now[-1]))
 
             def called(connection: Connection, *_: object) -> None:
-                raw: Any = connection.connection.dbapi_connection
-                pids.append(raw.info.backend_pid)
+                open_now.append(connection.connection.dbapi_connection)
                 calls.call()
 
             event.listen(engine, "before_cursor_execute", called)
@@ -145,8 +159,32 @@ class OnPostgres:
 
         return connect
 
-    def _end(self, pid: int) -> None:
-        self._database.run(f"SELECT pg_terminate_backend({pid}, 5000)")
+
+def on_postgres(database: Database) -> OnDatabase:
+    """Its connections are ended by an administrator."""
+
+    def lose(connection: Any) -> None:
+        database.run(f"SELECT pg_terminate_backend({connection.info.backend_pid}, 5000)")
+
+    return OnDatabase(database, add_customers, lose)
+
+
+def on_mariadb(database: OtherDatabase) -> OnDatabase:
+    """Its connections are ended by an administrator."""
+    return OnDatabase(database, add_others, lambda connection: database.run(f"KILL {connection.thread_id()}"))
+
+
+def on_sqlite(database: OtherDatabase) -> OnDatabase:
+    """Its statements are interrupted: there is no connection to lose."""
+
+    def lose(connection: Any) -> None:
+        def once() -> int:
+            connection.set_progress_handler(None, 0)
+            return 1
+
+        connection.set_progress_handler(once, 1)
+
+    return OnDatabase(database, add_others, lose)
 
 
 class OnS3:

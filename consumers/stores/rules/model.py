@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic.json_schema import SkipJsonSchema, WithJsonSchema
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from consumers.stores.rules.forms import Strategy
 from consumers.stores.rules.guard import checked_guard
 from consumers.stores.rules.problems import not_available, refusal
 from consumers.stores.rules.shapes import Frozen, Reason, sequence
+from consumers.stores.rules.urls import Backend, backend_of, database_url
 
 _DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|min)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000}
@@ -32,21 +31,8 @@ def _milliseconds(written: object) -> int:
 
 def _sql_kind(written: object) -> object:
     if written == "dynamodb":
-        raise not_available("store kind dynamodb", "only {kind: sql} on PostgreSQL and {kind: s3} are available.")
+        raise not_available("store kind dynamodb", "only {kind: sql} and {kind: s3} are available.")
     return written
-
-
-def postgresql_url(written: object) -> str:
-    """The URL with the driver Lapse brings, secret included. Raises a finding if it is none of PostgreSQL."""
-    try:
-        url = make_url(str(written))
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number; its text quotes it
-        url = None
-    if url is None:
-        raise refusal("url", "not a database URL.", "write postgresql://USER:PASSWORD@HOST/DATABASE.")
-    if url.get_backend_name() not in {"postgresql", "postgres"}:
-        raise not_available("this kind of database", "only postgresql:// URLs are available.")
-    return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
 
 
 def _none_or(written: object) -> object:
@@ -69,14 +55,22 @@ Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True), SkipJsonS
 
 
 class StoreRules(Frozen):
-    """Where the database is. `url` is a SQLAlchemy URL with its secret; `statement_timeout` is in milliseconds."""
+    """Where the database is. `url` is a SQLAlchemy URL with its secret; `statement_timeout` is in milliseconds.
+
+    `schema` is the database's name on MariaDB, and `main` on SQLite.
+    """
 
     kind: Annotated[Literal["sql"], BeforeValidator(_sql_kind)]
-    url: Annotated[SecretStr, BeforeValidator(postgresql_url)]
+    url: Annotated[SecretStr, BeforeValidator(database_url)]
     schema_name: Name = Field(alias="schema")
     statement_timeout: Annotated[int, BeforeValidator(_milliseconds), WithJsonSchema(_DURATION_SCHEMA)] = Field(
         default=30_000, json_schema_extra={"default": "30s"}
     )
+
+    @property
+    def backend(self) -> Backend:
+        """The kind of database."""
+        return backend_of(self.url.get_secret_value())
 
 
 class Customer(Frozen):

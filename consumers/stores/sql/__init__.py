@@ -1,7 +1,7 @@
-"""SQL databases as stores: PostgreSQL."""
+"""SQL databases as stores: PostgreSQL, MariaDB and SQLite."""
 
 from consumers.stores.sql.customers import converted
-from consumers.stores.sql.ledger import ledger_ddl
+from consumers.stores.sql.dialects import ledger_ddl
 from consumers.stores.sql.migration import migration, one_database
 from consumers.stores.sql.store import SqlStore
 

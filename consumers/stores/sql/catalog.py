@@ -14,7 +14,8 @@ TableName = tuple[str, str]  # schema, name
 class Column(NamedTuple):
     """One column. `base` is the type below a domain; `category` is PostgreSQL's (S text, N number, D date, E enum).
 
-    `length` is the letters of varchar(n) and char(n), the digits before the point of numeric(p, s).
+    `length` is the letters of varchar(n) and char(n), the digits before the point of numeric(p, s). `collation` and
+    `on_update`, a value the database sets with every change of the row, are MariaDB's.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Column(NamedTuple):
     generated: bool
     labels: frozenset[str]
     checked: bool
+    collation: str = ""
+    on_update: bool = False
 
     @property
     def is_text(self) -> bool:
@@ -84,7 +87,10 @@ class ForeignKey(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """A table, view or the like. `kind` is pg_class.relkind; `broken` names indexes never built to the end."""
+    """A table, view or the like. `kind` is pg_class.relkind, or h where old versions of rows are kept.
+
+    `broken` names indexes never built to the end; `rowid` is SQLite's own number of each row, where it has one.
+    """
 
     schema: str
     name: str
@@ -95,6 +101,8 @@ class Relation(NamedTuple):
     broken: frozenset[str]
     checks: Sequence[Check]
     triggers: Sequence[Trigger]
+    transactional: bool = True
+    rowid: str = ""
 
     @property
     def sql(self) -> str:
@@ -128,7 +136,7 @@ def read_catalog(connection: Connection, schemas: Sequence[str]) -> Catalog:
     """Read the schemas with six statements."""
     asked = {"schemas": list(schemas)}
     columns, indexes, checks, triggers = (
-        _grouped(connection.execute(query, asked).mappings().all())
+        grouped(connection.execute(query, asked).mappings().all())
         for query in (ask.COLUMNS, ask.INDEXES, ask.CHECKS, ask.TRIGGERS)
     )
     relations = {}
@@ -147,7 +155,8 @@ def read_catalog(connection: Connection, schemas: Sequence[str]) -> Catalog:
     return Catalog(relations, [_foreign_key(row) for row in connection.execute(ask.FOREIGN_KEYS).mappings()])
 
 
-def _grouped(rows: Iterable[Mapping[Any, Any]]) -> dict[TableName, list[Mapping[Any, Any]]]:
+def grouped(rows: Iterable[Mapping[Any, Any]]) -> dict[TableName, list[Mapping[Any, Any]]]:
+    """Rows by their `schema` and `relation`, in their order."""
     groups: dict[TableName, list[Mapping[Any, Any]]] = {}
     for row in rows:
         groups.setdefault((row["schema"], row["relation"]), []).append(row)

@@ -1,21 +1,18 @@
-"""The connection pool of one service: bounded waits, a name an administrator recognizes, no parameters in errors."""
+"""PostgreSQL: the connection pool of one service: bounded waits, a name an administrator recognizes, no parameters in errors."""
 
 from sqlalchemy import Engine, create_engine
 
-from consumers.stores.rules.model import Rules
 from consumers.stores.sql.patience import bound
 
 CONNECT_TIMEOUT_S = 10
 LOCK_TIMEOUT_MS = 5_000  # below the statement timeout: an application's lock delays a batch, not the whole poll
 
 
-def engine_for(rules: Rules) -> Engine:
-    """An engine for the store of these rules; connects when first used. Dates are cut in UTC."""
-    return engine_to(rules.store.url.get_secret_value(), rules.store.statement_timeout, f"lapse-{rules.service}")
-
-
 def engine_to(url: str, timeout: int, name: str) -> Engine:
-    """An engine for a SQLAlchemy URL. `timeout` of a statement in milliseconds; `name` as the server shows it."""
+    """An engine for a SQLAlchemy URL; connects when first used. Dates are cut in UTC.
+
+    `timeout` of a statement in milliseconds; `name` as the server shows it.
+    """
     options = {
         "statement_timeout": timeout,
         "lock_timeout": min(LOCK_TIMEOUT_MS, timeout),

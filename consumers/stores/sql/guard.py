@@ -12,29 +12,31 @@ from consumers.domain.work import Finding
 from consumers.stores.rules.guard import CUSTOMERS, EXAMPLE
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql.customers import converted
+from consumers.stores.sql.dialect import Dialect
 from consumers.stores.sql.failures import DataFailure, classify, translated
 
 ACTIVE = "active"
+_DENIED = {"42501", "1142", "1143", "1370"}  # a grant is missing: PostgreSQL, MariaDB
 _TYPES: Mapping[str, tuple[TypeEngine[Any], Callable[[str], Any]]] = {
     "text": (String(), str),
     "integer": (BigInteger(), int),
-    "uuid": (Uuid(), uuid.UUID),
 }
 _MISNAMED = f"a guard or query of active customers lists what is not among the customers asked about. Repair: {EXAMPLE}"
-_SAMPLES = {"text": "-", "integer": 0, "uuid": uuid.UUID(int=0)}
+_SAMPLES = {"text": "-", "integer": "0", "uuid": str(uuid.UUID(int=0))}
 
 
 class Guard:
     """The guard of one service's rules."""
 
-    def __init__(self, engine: Engine, sql: str, kind: str) -> None:
-        self._engine, self._kind = engine, kind
-        self._type, self._value = _TYPES[kind]
+    def __init__(self, engine: Engine, dialect: Dialect, sql: str, kind: str) -> None:
+        self._engine, self._dialect, self._kind = engine, dialect, kind
+        as_uuid = uuid.UUID if isinstance(dialect.uuid, Uuid) else str
+        self._type, self._value = _TYPES.get(kind, (dialect.uuid, as_uuid))
         self._statement = _bound(sql, self._type)
         self._explain = _bound("EXPLAIN " + sql, self._type)
 
     def objections(self, customer_ids: Sequence[str]) -> dict[str, str]:
-        """Who must not be anonymized now: `active`, or the SQLSTATE of a guard that fails for this customer alone.
+        """Who must not be anonymized now: `active`, or the database's code of a guard that fails for this customer alone.
 
         Ids of another type can have no row: nothing objects to them.
 
@@ -57,12 +59,12 @@ class Guard:
         """Whether the live schema can run it. TransientError: the database is away."""
         try:
             with connection.begin_nested():
-                connection.execute(self._explain, {CUSTOMERS: [_SAMPLES[self._kind]]})
+                connection.execute(self._explain, {CUSTOMERS: [self._value(_SAMPLES[self._kind])]})
         except exc.SQLAlchemyError as error:
             failure = classify(error)
         else:
             return
-        if isinstance(failure, TransientError) and failure.code != "42501":
+        if isinstance(failure, TransientError) and failure.code not in _DENIED:
             raise failure
         yield Finding("guard", "guard", f"the database cannot run it ({failure.code}).", EXAMPLE)
 
@@ -82,14 +84,13 @@ class Guard:
 
     @translated
     def _queried(self, values: Sequence[Any]) -> list[Any]:
-        with self._engine.connect() as connection:
-            reading = connection.execution_options(postgresql_readonly=True)
+        with self._engine.connect() as connection, self._dialect.reading(connection) as reading:
             return [row[0] for row in reading.execute(self._statement, {CUSTOMERS: values})]
 
 
-def guard_of(engine: Engine, rules: Rules) -> Guard | None:
+def guard_of(engine: Engine, dialect: Dialect, rules: Rules) -> Guard | None:
     """The guard of these rules, None where they have none."""
-    return Guard(engine, rules.guard, rules.customer.type) if rules.guard else None
+    return Guard(engine, dialect, rules.guard, rules.customer.type) if rules.guard else None
 
 
 def _bound(sql: str, kind: TypeEngine[Any]) -> TextClause:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from consumers.domain.work import LedgerRow, Proof, Task
-from consumers.stores.rules.model import LEDGER, Rules
+from consumers.stores.rules.model import LEDGER
 from consumers.stores.sql.names import array, integers, qualified, quote, statement
 
 COLUMNS = {  # name: type as in DDL, type as pg_type names it
@@ -39,21 +39,18 @@ class Entry(NamedTuple):
     rows: Mapping[str, int]
 
 
-def ledger_ddl(rules: Rules) -> str:
-    """The statements that make the ledger of these rules; they change nothing where it is there. None: empty."""
-    if rules.ledger is None:
-        return ""
-    schema = rules.ledger.schema_name
+def postgresql_ledger_ddl(schema: str) -> list[str]:
+    """The statements that make a ledger; they change nothing where it is there."""
     columns = ",\n".join(f'    "{name}" {ddl}' for name, (ddl, _) in COLUMNS.items())
     key = f"    PRIMARY KEY ({', '.join(KEY)})"
-    return (
-        f"CREATE SCHEMA IF NOT EXISTS {quote(schema)};\n"
-        f"CREATE TABLE IF NOT EXISTS {qualified(schema, LEDGER)} (\n{columns},\n{key}\n);\n"
-    )
+    return [
+        f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}",
+        f"CREATE TABLE IF NOT EXISTS {qualified(schema, LEDGER)} (\n{columns},\n{key}\n)",
+    ]
 
 
-class SqlLedger:
-    """Reads and writes the ledger of one service, one statement a batch."""
+class PostgresLedger:
+    """Fulfils Ledger, with one statement a batch."""
 
     def __init__(self, schema: str, service: str, digest: str) -> None:
         table = qualified(schema, LEDGER)

@@ -7,11 +7,9 @@ from sqlalchemy.engine import make_url
 from consumers.domain.errors import PermanentError
 from consumers.domain.work import Finding
 from consumers.stores.rules.model import Rules
+from consumers.stores.sql.dialects import dialect_of
 
-_HOW = (
-    "-- Run it outside a transaction, as the owner of the tables. Every statement can be run again.\n"
-    "-- Afterwards: lapse rules check"
-)
+_PORTS = {"postgresql": 5432, "mariadb": 3306}
 
 
 def one_database(rules: Sequence[Rules]) -> None:
@@ -21,11 +19,12 @@ def one_database(rules: Sequence[Rules]) -> None:
         raise PermanentError(f"{services} are in several databases, a migration is for one: name the files of one")
 
 
-def migration(found: Iterable[tuple[str, Sequence[Finding]]]) -> str:
-    """The SQL that repairs these findings by adding, by service; what is left to a person stands in it as comments."""
+def migration(databases: Sequence[Rules], found: Iterable[tuple[str, Sequence[Finding]]]) -> str:
+    """The SQL that repairs these findings by adding, by service, in the database of these rules; what is left to a person stands in it as comments."""
     seen: set[str] = set()
     parts = [part for service, findings in found for part in _service(service, findings, seen)]
-    return "\n\n".join([*([_HOW] if seen else []), *parts]) + "\n"
+    how = [dialect_of(each).how for each in databases[:1] if seen]
+    return "\n\n".join([*how, *parts]) + "\n"
 
 
 def _service(service: str, findings: Sequence[Finding], seen: set[str]) -> Iterator[str]:
@@ -50,4 +49,4 @@ def _comment(text: str) -> str:
 
 def _database(rules: Rules) -> tuple[object, ...]:
     url = make_url(rules.store.url.get_secret_value())
-    return (url.host or url.query.get("host"), url.port or 5432, url.database)
+    return (url.host or url.query.get("host"), url.port or _PORTS.get(url.get_backend_name()), url.database)

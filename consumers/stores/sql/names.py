@@ -4,14 +4,17 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import TextClause, text
+from sqlalchemy.dialects.mysql.reserved_words import RESERVED_WORDS_MARIADB
 from sqlalchemy.dialects.postgresql.base import RESERVED_WORDS
+from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+_RESERVED = RESERVED_WORDS | RESERVED_WORDS_MARIADB | SQLiteIdentifierPreparer.reserved_words
 
 
 def quote(name: str) -> str:
-    """The name as PostgreSQL reads it back; plain names stay readable."""
-    if _PLAIN.fullmatch(name) and name not in RESERVED_WORDS:
+    """The name as every database reads it back (MariaDB: in the ANSI mode of our sessions); plain names stay readable."""
+    if _PLAIN.fullmatch(name) and name not in _RESERVED:
         return name
     return '"' + name.replace('"', '""') + '"'
 
@@ -24,6 +27,11 @@ def qualified(schema: str, name: str) -> str:
 def literal(text: str) -> str:
     """Text as a string constant, for SQL that is printed; what is run binds its values."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def printed(statements: Iterable[str]) -> str:
+    """Statements as a person runs them."""
+    return "".join(f"{each};\n" for each in statements)
 
 
 def listed(names: Iterable[str], alias: str = "") -> str:

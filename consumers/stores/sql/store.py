@@ -1,4 +1,4 @@
-"""PostgreSQL as a store: one transaction a batch, as many statements as the rules have tables.
+"""A SQL database as a store: one transaction a batch, as many statements as the rules have tables.
 
 The failure table (error: retry, pause, give up, already gone) opens `failures`.
 """
@@ -9,34 +9,32 @@ from sqlalchemy import Connection, Engine
 
 from consumers.domain.work import Carried, Finding, LedgerRow, Proof, Task
 from consumers.stores.rules import Rules, rules_digest
-from consumers.stores.sql import verification
 from consumers.stores.sql.batch import carry_out
-from consumers.stores.sql.catalog import Catalog, read_catalog
+from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.customers import customers_of
-from consumers.stores.sql.engine import engine_for
+from consumers.stores.sql.dialect import WRITES, Work
+from consumers.stores.sql.dialects import dialect_of, engine_for
 from consumers.stores.sql.failures import DataFailure, translated
 from consumers.stores.sql.guard import guard_of
-from consumers.stores.sql.ledger import SqlLedger, ledger_ddl
 from consumers.stores.sql.links import with_joins
-from consumers.stores.sql.names import array
-from consumers.stores.sql.plan import Plan, plan_for
 from consumers.stores.sql.preflight import findings
 
 
 class SqlStore:
-    """One PostgreSQL database seen through its rules; fulfils `consumers.ports.Store`.
+    """One database seen through its rules; fulfils `consumers.ports.Store`.
 
     Not for use by two threads at once. Every method may raise TransientError (nothing was changed, call again later)
     or PermanentError (rules and schema differ).
     """
 
     def __init__(self, rules: Rules, connect: Callable[[Rules], Engine] = engine_for) -> None:
-        self._rules = rules
+        self._rules, self._dialect = rules, dialect_of(rules)
         self._engine = connect(rules)
         self._digest = rules_digest(rules)
-        self._ledger = SqlLedger(rules.ledger.schema_name, rules.service, self._digest) if rules.ledger else None
-        self._guard = guard_of(self._engine, rules)
-        self._plan: Plan | None = None
+        kept = rules.ledger
+        self._ledger = self._dialect.ledger(kept.schema_name, rules.service, self._digest) if kept else None
+        self._guard = guard_of(self._engine, self._dialect, rules)
+        self._work: Work | None = None
 
     @property
     def rules_digest(self) -> str:
@@ -57,10 +55,10 @@ class SqlStore:
         """Compare the rules with the live schema; empty: safe to run. Touches nothing."""
         with self._engine.connect() as connection:
             catalog = self._catalog(connection)
-            unfit = list(verification.findings(connection))
+            unfit = list(self._dialect.findings(connection, self._rules))
             unfit += self._guard.findings(connection) if self._guard else []
-        found = [*findings(self._rules, catalog), *unfit]
-        self._plan = None if found else plan_for(self._rules, catalog)
+        found = [*findings(self._rules, catalog, self._dialect), *unfit]
+        self._work = None if found else self._dialect.work(self._rules, catalog)
         return found
 
     @translated
@@ -72,9 +70,11 @@ class SqlStore:
     @translated
     def create_ledger(self) -> None:
         """Make the ledger's schema and table where they are missing; a second call changes nothing."""
-        with self._engine.begin() as connection:
-            if ddl := ledger_ddl(self._rules):
-                connection.exec_driver_sql(ddl)
+        if self._rules.ledger is None:
+            return
+        with self._engine.execution_options(**{WRITES: True}).begin() as connection:
+            for statement in self._dialect.ledger_ddl(self._rules.ledger.schema_name):
+                connection.exec_driver_sql(statement)
 
     @translated
     def ledger(self, command_ids: Sequence[str]) -> Mapping[str, LedgerRow]:
@@ -119,10 +119,7 @@ class SqlStore:
         """
         customers = customers_of(customer_ids, self._rules.customer.type)
         with self._engine.connect() as connection:
-            query = self._planned(connection).unflagged
-            if query is None:
-                return frozenset()
-            found = {row[0] for row in connection.execute(query, {"customers": array(customers.ids)})}
+            found = self._planned(connection).unflagged(connection, customers.ids)
         return frozenset(spelled for spelled, ordinal in customers.ordinals.items() if ordinal in found)
 
     @translated
@@ -131,10 +128,9 @@ class SqlStore:
         customers = customers_of(customer_ids, self._rules.customer.type)
         counted: dict[int, dict[str, int]] = {}
         with self._engine.connect() as connection:
-            for table, query in self._planned(connection).counts:
-                for ordinal, rows in connection.execute(query, {"customers": array(customers.ids)}):
-                    if rows:
-                        counted.setdefault(ordinal, {})[table] = rows
+            for ordinal, table, rows in self._planned(connection).counts(connection, customers.ids):
+                if rows:
+                    counted.setdefault(ordinal, {})[table] = rows
         return {name: counted[ordinal] for name, ordinal in customers.ordinals.items() if ordinal in counted}
 
     def anonymize(self, tasks: Sequence[Task]) -> Sequence[Carried]:
@@ -158,7 +154,7 @@ class SqlStore:
         if not tasks:
             return []
         customers = customers_of([task.customer_id for task in tasks], self._rules.customer.type)
-        with self._engine.begin() as connection:
+        with self._engine.execution_options(**{WRITES: True}).begin() as connection:
             return carry_out(connection, self._planned(connection), self._ledger, customers, tasks)
 
     def _alone(self, task: Task) -> Carried:
@@ -167,12 +163,12 @@ class SqlStore:
         except DataFailure as failure:
             return Carried("FAILED", {}, failure.code)
 
-    def _planned(self, connection: Connection) -> Plan:
-        if self._plan is None:
-            self._plan = plan_for(self._rules, self._catalog(connection))
-        return self._plan
+    def _planned(self, connection: Connection) -> Work:
+        if self._work is None:
+            self._work = self._dialect.work(self._rules, self._catalog(connection))
+        return self._work
 
     def _catalog(self, connection: Connection) -> Catalog:
         ledger = self._rules.ledger
         schemas = {self._rules.store.schema_name} | ({ledger.schema_name} if ledger else set())
-        return read_catalog(connection, sorted(schemas))
+        return self._dialect.catalog(connection, sorted(schemas))

@@ -20,7 +20,6 @@ from consumers.stores.sql.expectations import is_uuid, met
 from consumers.stores.sql.names import listed, quote, statement
 
 KEY = "fingerprint_key"
-NOT_VERIFIED = "not_verified"
 _MAY_REMEMBER = text("SELECT has_database_privilege(current_database(), 'TEMPORARY'), current_database(), current_user")
 
 

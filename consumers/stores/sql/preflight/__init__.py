@@ -4,12 +4,13 @@
 |---|---|
 | `unknown_table`, `unknown_column` | the rules name what is not there |
 | `not_a_table` | views and foreign tables cannot be locked and rewritten |
+| `engine`, `versioned` | what is changed could not be taken back, or would be kept beside it (MariaDB) |
 | `row_security` | policies would hide rows from Lapse |
 | `unmapped_column` | nobody has said what happens to it |
 | `missing_customer_column`, `customer_type` | no row could be found by a customer id |
 | `missing_flag`, `flag_type`, `missing_token`, `token_type` | columns of Lapse's own |
 | `token_unique` | the token's unique constraint is not there |
-| `key` | rows could not be addressed one by one |
+| `key`, `row_key` | rows could not be addressed one by one |
 | `join`, `shared_rows` | a child's parent is not clear, or its rows may belong to two customers |
 | `missing_index` | a lookup would scan the table for every batch |
 | `not_null`, `too_long`, `type_mismatch`, `enum_member`, `generated_column` | the new value does not fit |
@@ -24,6 +25,7 @@
 from consumers.domain.work import Finding
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql.catalog import Catalog
+from consumers.stores.sql.dialect import Dialect
 from consumers.stores.sql.preflight.constraints import constraint_findings
 from consumers.stores.sql.preflight.ledger import ledger_findings
 from consumers.stores.sql.preflight.links import link_findings
@@ -35,9 +37,9 @@ from consumers.stores.sql.preflight.tables import table_findings
 __all__ = ["findings"]
 
 
-def findings(rules: Rules, catalog: Catalog) -> list[Finding]:
+def findings(rules: Rules, catalog: Catalog, dialect: Dialect) -> list[Finding]:
     """Everything wrong, in the order of the rules file. Empty: safe to run."""
-    found = list(table_findings(rules, catalog))
-    for subject in subjects(rules, catalog):
+    found = list(table_findings(rules, catalog, dialect))
+    for subject in subjects(rules, catalog, dialect):
         found += [*mask_findings(subject), *constraint_findings(subject), *link_findings(subject)]
-    return [*found, *reference_findings(rules, catalog), *ledger_findings(rules, catalog)]
+    return [*found, *reference_findings(rules, catalog), *ledger_findings(rules, catalog, dialect)]

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 from consumers.domain.work import Finding
 from consumers.stores.rules.strategies import UNIQUE
-from consumers.stores.sql.catalog import Index, Trigger
-from consumers.stores.sql.names import quote
-from consumers.stores.sql.preflight.ddl import replaced
+from consumers.stores.sql.catalog import Index
 from consumers.stores.sql.preflight.subject import Subject
 
 
@@ -23,7 +21,9 @@ def _unique(subject: Subject) -> Iterator[Finding]:
         masked = sorted(index.touched & set(subject.table.mask))
         if index.unique and masked and not _stays_unique(subject, index):
             message = f"rows would become equal in the unique index {index.name}."
-            ddl = replaced(subject, index)
+            ddl = subject.dialect.ddl.replaced(
+                subject.relation, subject.table.token, index, subject.catalog.foreign_keys
+            )
             for column in masked:
                 repair = ddl or _unique_repair(subject, masked)
                 yield Finding("unique", f"{subject.place}.mask.{column}", message, repair, ddl)
@@ -58,7 +58,7 @@ def _checks(subject: Subject) -> Iterator[Finding]:
         return
     for check in subject.relation.checks:
         for column in sorted(check.columns & subject.changed):
-            ddl = f"ALTER TABLE {subject.relation.sql} DROP CONSTRAINT {quote(check.name)};"
+            ddl = subject.dialect.ddl.without_check(subject.relation, check)
             message = f"whether the new value meets the constraint {check.name} cannot be proven."
             yield Finding("check_constraint", _place(subject, column), message, f"keep the column, or {ddl}")
 
@@ -103,11 +103,5 @@ def _triggers(subject: Subject) -> Iterator[Finding]:
     for trigger in subject.relation.triggers:
         if trigger.on_delete if subject.table.deletes else trigger.on_update:
             message = f"{trigger.name} would run with every change Lapse makes."
-            yield Finding("trigger", subject.place, message, _trigger_repair(subject, trigger))
-
-
-def _trigger_repair(subject: Subject, trigger: Trigger) -> str:
-    name, table = quote(trigger.name), subject.relation.sql
-    if trigger.is_rule:
-        return f"DROP RULE {name} ON {table};"
-    return f"ALTER TABLE {table} DISABLE TRIGGER {name};"
+            repair = subject.dialect.ddl.without_trigger(subject.relation, trigger)
+            yield Finding("trigger", subject.place, message, repair)

@@ -6,8 +6,7 @@ from consumers.domain.work import Finding
 from consumers.stores.sql.catalog import Index
 from consumers.stores.sql.links import belongs_to_one_customer, resolve_join
 from consumers.stores.sql.names import listed
-from consumers.stores.sql.preflight.ddl import lacking, lookup_index
-from consumers.stores.sql.preflight.subject import Subject
+from consumers.stores.sql.preflight.subject import Subject, lacking
 
 _METHODS = {"btree", "hash"}
 
@@ -38,7 +37,7 @@ def _index(subject: Subject, columns: list[str]) -> Iterator[Finding]:
     if subject.table.index is not None or not set(columns) <= set(subject.relation.columns):
         return
     if not any(_serves(index, columns) for index in subject.relation.indexes):
-        ddl = lookup_index(subject.relation, columns)
+        ddl = subject.dialect.ddl.lookup_index(subject.relation, columns)
         message = f"no index over {listed(columns)}: every batch would read the whole table."
         yield lacking("missing_index", subject.place, message, ddl, " or index: {accept_scan: REASON}")
 

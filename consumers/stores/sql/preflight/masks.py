@@ -20,10 +20,11 @@ from consumers.stores.rules.strategies import (
 )
 from consumers.stores.sql.catalog import Column
 from consumers.stores.sql.expressions import static_text
-from consumers.stores.sql.names import quote
 from consumers.stores.sql.preflight.subject import Subject
 
-_INTEGERS = {"int2": 2**15, "int4": 2**31, "int8": 2**63}
+_BITS = {"int1": 8, "int2": 16, "int3": 24, "int4": 32, "int8": 64}
+_INTEGERS = {name: range(-(2 ** (bits - 1)), 2 ** (bits - 1)) for name, bits in _BITS.items()}
+_INTEGERS |= {f"u{name}": range(2**bits) for name, bits in _BITS.items()}
 _NUMBERS = {*_INTEGERS, "numeric", "float4", "float8"}
 
 
@@ -43,9 +44,9 @@ def _one(subject: Subject, column: Column, strategy: AnyStrategy, place: str) ->
         message = "the column's domain has a check that the new value may violate."
         yield Finding("check_constraint", place, message, "keep it with a reason, or use the type below the domain.")
     elif strategy.kind == "set_null" and column.not_null:
-        ddl = f"ALTER TABLE {subject.relation.sql} ALTER COLUMN {quote(column.name)} DROP NOT NULL;"
+        ddl = subject.dialect.ddl.nullable(subject.relation, column)
         yield Finding("not_null", place, "the column cannot be NULL.", ddl)
-    elif not _type_fits(strategy, column):
+    elif not _type_fits(strategy, column) or subject.dialect.unfit(strategy.kind, column):
         code = "enum_member" if _foreign_member(strategy, column) else "type_mismatch"
         message = f"{strategy.kind} does not work on {column.base}."
         yield Finding(code, place, message, "choose another strategy, or a value of the column's type.")
@@ -57,8 +58,7 @@ def _one(subject: Subject, column: Column, strategy: AnyStrategy, place: str) ->
 def _longer(subject: Subject, column: Column, strategy: AnyStrategy) -> str:
     if isinstance(strategy, Static | Bucket):
         return "write a shorter value."
-    table, name = subject.relation.sql, quote(column.name)
-    return f"ALTER TABLE {table} ALTER COLUMN {name} TYPE varchar({_longest(strategy)});"
+    return subject.dialect.ddl.widened(subject.relation, column, _longest(strategy))
 
 
 def _foreign_member(strategy: AnyStrategy, column: Column) -> bool:
@@ -71,7 +71,7 @@ def _type_fits(strategy: AnyStrategy, column: Column) -> bool:
     if isinstance(strategy, Truncate):
         return column.is_date if strategy.to else column.is_text
     if isinstance(strategy, Bucket):
-        return column.base == "numeric" or strategy.size < _INTEGERS.get(column.base, 0)
+        return column.base == "numeric" or strategy.size in _INTEGERS.get(column.base, ())
     return {
         "set_null": True,
         "zeros": column.is_text or column.is_date or column.base in _NUMBERS,
@@ -97,8 +97,8 @@ def _static_fits(value: object, column: Column) -> bool:
 def _number_fits(value: object, base: str) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    limit = _INTEGERS.get(base)
-    return limit is None or (isinstance(value, int) and -limit <= value < limit)
+    whole = _INTEGERS.get(base)
+    return whole is None or (isinstance(value, int) and value in whole)
 
 
 def _is_uuid(value: object) -> bool:

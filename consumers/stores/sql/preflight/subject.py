@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from consumers.domain.work import Finding
 from consumers.stores.rules.model import Rules, Table
 from consumers.stores.sql.catalog import Catalog, Relation, TableName
+from consumers.stores.sql.dialect import Dialect
 
 
 class Subject(NamedTuple):
@@ -15,6 +17,7 @@ class Subject(NamedTuple):
     name: str
     table: Table
     relation: Relation
+    dialect: Dialect
 
     @property
     def place(self) -> str:
@@ -43,9 +46,14 @@ class Subject(NamedTuple):
         return frozenset(self.table.mask) | self.own_columns
 
 
-def subjects(rules: Rules, catalog: Catalog) -> Iterator[Subject]:
+def subjects(rules: Rules, catalog: Catalog, dialect: Dialect) -> Iterator[Subject]:
     """The mapped tables that are there and are tables."""
     for name, table in rules.tables.items():
         relation = catalog.relations.get((rules.store.schema_name, name))
         if relation is not None and relation.is_table:
-            yield Subject(rules, catalog, name, table, relation)
+            yield Subject(rules, catalog, name, table, relation, dialect)
+
+
+def lacking(code: str, place: str, message: str, ddl: str, otherwise: str = "") -> Finding:
+    """A finding that its `ddl` repairs; `otherwise` names another way."""
+    return Finding(code, place, message, ddl + otherwise, ddl)

@@ -1,0 +1,165 @@
+"""SQLite: the live schema, from its pragmas; what those do not tell, from the text of CREATE TABLE and TRIGGER."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlglot
+from sqlalchemy import Connection, text
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from consumers.stores.sql.catalog import Catalog, Check, Column, ForeignKey, Index, Relation, Trigger
+
+MAIN = "main"
+_KINDS = {"table": "r", "view": "v"}
+_ROWIDS = ("rowid", "_rowid_", "oid")
+_TRIGGER = re.compile(r"\b(DELETE|INSERT|UPDATE)\b[^;]*?\bON\b", re.IGNORECASE | re.DOTALL)
+_BASES = (  # the first that the declared type contains
+    ("BOOL", "bool"),
+    ("INT", "int8"),
+    ("CHAR", "varchar"),
+    ("CLOB", "text"),
+    ("TEXT", "text"),
+    ("UUID", "uuid"),
+    ("DATETIME", "timestamp"),
+    ("TIMESTAMP", "timestamp"),
+    ("DATE", "date"),
+    ("REAL", "float8"),
+    ("FLOA", "float8"),
+    ("DOUB", "float8"),
+    ("NUMERIC", "numeric"),
+    ("DECIMAL", "numeric"),
+)
+
+
+def read_catalog(connection: Connection) -> Catalog:
+    """Read the file's own schema; attached and temporary ones are not a service's."""
+    listing = (
+        "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    )
+    tables = connection.execute(text(listing)).all()
+    relations = {(MAIN, name): _relation(connection, name, kind, bool(wr)) for name, kind, wr in tables}
+    keys = [key for (_, name) in relations for key in _foreign_keys(connection, name, relations)]
+    return Catalog(relations, keys)
+
+
+def _asked(connection: Connection, pragma: str, name: str) -> Sequence[Any]:
+    # a function of the pragma's name takes the table's as a value
+    return connection.execute(text(f"SELECT * FROM {pragma}(:name)"), {"name": name}).all()  # noqa: S608 - a constant
+
+
+def _relation(connection: Connection, name: str, kind: str, without_rowid: bool) -> Relation:
+    columns = _asked(connection, "pragma_table_xinfo", name)
+    primary = [each.name for each in sorted(columns, key=lambda each: each.pk) if each.pk]
+    alias = not without_rowid and len(primary) == 1 and _declared(columns, primary[0]) == "INTEGER"
+    made = {
+        each.name: _column(each, not_null=bool(each.notnull) or (bool(each.pk) and (alias or without_rowid)))
+        for each in columns
+    }
+    indexes = [_index(connection, each) for each in _asked(connection, "pragma_index_list", name)]
+    if alias:
+        indexes.append(_unique(name, primary))
+    written = _written(connection, name)
+    free = next(each for each in (*_ROWIDS, "") if each not in {column.lower() for column in made})
+    return Relation(
+        MAIN,
+        name,
+        _KINDS.get(kind, "other"),
+        row_security=False,
+        columns=made,
+        indexes=indexes,
+        broken=frozenset(),
+        checks=list(_checks(written, frozenset(made))) if kind == "table" else [],
+        triggers=_triggers(connection, name),
+        rowid="" if without_rowid or kind != "table" else free,
+    )
+
+
+def _declared(columns: Sequence[Any], name: str) -> str:
+    return next(str(each.type).upper() for each in columns if each.name == name)
+
+
+def _column(row: Any, *, not_null: bool) -> Column:
+    declared = str(row.type).upper()
+    base = next((base for part, base in _BASES if part in declared), "blob")
+    return Column(
+        name=row.name,
+        type=row.type,
+        base=base,
+        category="S" if base in {"varchar", "text"} else "",
+        length=None,  # SQLite lets texts of any length into varchar(n)
+        not_null=not_null,
+        generated=row.hidden in {2, 3},
+        labels=frozenset(),
+        checked=False,
+    )
+
+
+def _index(connection: Connection, row: Any) -> Index:
+    parts = [each for each in _asked(connection, "pragma_index_xinfo", row.name) if each.key]
+    return Index(
+        name=row.name,
+        columns=tuple(each.name or "" for each in parts),
+        touched=frozenset(each.name for each in parts if each.name),
+        unique=bool(row.unique),
+        primary=row.origin == "pk",
+        partial=bool(row.partial),
+        nulls_equal=False,
+        method="btree",
+        constraint=row.origin != "c",
+    )
+
+
+def _unique(table: str, columns: Sequence[str]) -> Index:
+    named = frozenset(columns)
+    return Index(f"{table}_rowid", tuple(columns), named, True, True, False, False, "btree", constraint=True)  # noqa: FBT003
+
+
+def _written(connection: Connection, name: str) -> str:
+    query = text("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = :name")
+    return connection.execute(query, {"name": name}).scalar() or ""
+
+
+def _checks(written: str, columns: frozenset[str]) -> Iterator[Check]:
+    """Check constraints. What cannot be parsed is taken for one over every column."""
+    if "CHECK" not in written.upper():
+        return
+    try:
+        parsed = sqlglot.parse_one(written, read="sqlite")
+    except SqlglotError:
+        yield Check("of a table that cannot be read", columns)
+        return
+    for number, check in enumerate(parsed.find_all(exp.CheckColumnConstraint, exp.Check)):
+        named = {each.name for each in check.find_all(exp.Column)} or columns
+        yield Check(f"check_{number}", frozenset(columns & named))
+
+
+def _triggers(connection: Connection, name: str) -> list[Trigger]:
+    query = text("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = :name COLLATE NOCASE")
+    return [_trigger(row.name, row.sql) for row in connection.execute(query, {"name": name})]
+
+
+def _trigger(name: str, written: str) -> Trigger:
+    # behind its name, which may be called as an event
+    event = _TRIGGER.search(written.partition(name)[2])
+    happens = event[1].upper() if event else "UPDATE"
+    return Trigger(name, False, happens == "UPDATE", happens == "DELETE")  # noqa: FBT003
+
+
+def _foreign_keys(connection: Connection, table: str, relations: Any) -> Iterator[ForeignKey]:
+    keys: dict[int, list[Any]] = {}
+    for row in _asked(connection, "pragma_foreign_key_list", table):
+        keys.setdefault(row.id, []).append(row)
+    for number, rows in keys.items():
+        target = _spelled(rows[0].table, relations)
+        columns = tuple(each.to for each in rows)
+        if None in columns:
+            columns = relations[MAIN, target].primary_key if (MAIN, target) in relations else ()
+        own = tuple(getattr(each, "from") for each in rows)
+        yield ForeignKey(f"{table}_{number}", (MAIN, table), own, (MAIN, target), columns)
+
+
+def _spelled(name: str, relations: Any) -> str:
+    """The table's name as it was made: a foreign key may spell it otherwise."""
+    return next((known for _, known in relations if known.lower() == name.lower()), name)

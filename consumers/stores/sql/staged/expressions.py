@@ -1,0 +1,131 @@
+"""One SQL expression per strategy, for databases without PostgreSQL's functions. The table is in strategies."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from consumers.stores.rules.strategies import (
+    PHONE_DIGITS,
+    TOKEN,
+    AnyStrategy,
+    Bucket,
+    Redact,
+    Static,
+    Template,
+    Truncate,
+    UniqueEmail,
+    UniquePhone,
+)
+from consumers.stores.sql.catalog import Column
+from consumers.stores.sql.expressions import SIGNS, Expression
+from consumers.stores.sql.staged.words import Words
+
+
+def rewritten(words: Words, strategy: AnyStrategy, column: Column, cell: str, parameter: str) -> Expression:
+    """The new value of a cell. `parameter` is a free name for a bound value."""
+    return BUILDERS[strategy.kind](words, strategy, column, cell, parameter)
+
+
+def fresh_uuid(words: Words) -> str:
+    """A random UUID as text: version 4, variant 1."""
+    variant = f"substr('89ab', 1 + ({_hexadecimal(words, 1)} > '7f') + 2 * ({_hexadecimal(words, 1)} > '7f'), 1)"
+    groups = [
+        _hexadecimal(words, 4),
+        _hexadecimal(words, 2),
+        f"'4' || substr({_hexadecimal(words, 2)}, 2)",
+        f"{variant} || substr({_hexadecimal(words, 2)}, 2)",
+        _hexadecimal(words, 6),
+    ]
+    joined = " || '-' || ".join(groups)
+    return f"({joined})"
+
+
+def to_bucket(words: Words, strategy: Bucket, cell: str) -> str:
+    """The multiple of the size at or below the cell, exactly, below 0 too."""
+    number, size = words.whole(cell), strategy.size
+    return f"({number} - ((({number} % {size}) + {size}) % {size}))"
+
+
+def from_template(token: str, parameter: str) -> str:
+    """A bound template with the token in its place."""
+    return f"replace({{{{{parameter}}}}}, '{TOKEN}', {token})"
+
+
+def zero(column: Column) -> str:
+    """The zero of a number's or date's type."""
+    if column.base == "date":
+        return "'1970-01-01'"
+    return "'1970-01-01 00:00:00'" if column.is_date else "0"
+
+
+def _hexadecimal(words: Words, size: int) -> str:
+    return f"lower(hex({words.random(size)}))"
+
+
+def _unless_null(cell: str, value: str) -> str:
+    return f"CASE WHEN {cell} IS NOT NULL THEN {value} END"
+
+
+def _set_null(_words: Words, _strategy: AnyStrategy, _column: Column, _cell: str, _parameter: str) -> Expression:
+    return Expression("NULL")
+
+
+def _static(words: Words, strategy: Static, column: Column, _cell: str, parameter: str) -> Expression:
+    return Expression(f"{{{{{parameter}}}}}", {parameter: words.static(strategy.value, column)})
+
+
+def _empty(_words: Words, _strategy: AnyStrategy, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(_unless_null(cell, "''"))
+
+
+def _zeros(words: Words, _strategy: AnyStrategy, column: Column, cell: str, _parameter: str) -> Expression:
+    new = words.zeros(words.letters(words.text(cell))) if column.is_text else zero(column)
+    return Expression(_unless_null(cell, new))
+
+
+def _redact(words: Words, _strategy: Redact, _column: Column, cell: str, parameter: str) -> Expression:
+    # bound: how a backslash or a bracket is written is not the session's to say
+    return Expression(f"regexp_replace({words.text(cell)}, {{{{{parameter}}}}}, 'X')", {parameter: f"[^{SIGNS}]"})
+
+
+def _unique_token(words: Words, _strategy: AnyStrategy, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(_unless_null(cell, fresh_uuid(words)))
+
+
+def _unique_email(words: Words, strategy: UniqueEmail, _column: Column, cell: str, parameter: str) -> Expression:
+    address = f"{_hexadecimal(words, 16)} || '@' || {{{{{parameter}}}}}"
+    return Expression(_unless_null(cell, address), {parameter: strategy.domain})
+
+
+def _unique_phone(words: Words, strategy: UniquePhone, _column: Column, cell: str, _parameter: str) -> Expression:
+    digits = f"substr('{'0' * PHONE_DIGITS}' || {words.number()}, -{PHONE_DIGITS})"
+    return Expression(_unless_null(cell, f"'{strategy.prefix}' || {digits}"))
+
+
+def _template(words: Words, strategy: Template, _column: Column, cell: str, parameter: str) -> Expression:
+    new = from_template(_hexadecimal(words, 16), parameter)
+    return Expression(_unless_null(cell, new), {parameter: strategy.text})
+
+
+def _truncate(words: Words, strategy: Truncate, column: Column, cell: str, _parameter: str) -> Expression:
+    if strategy.to is not None:
+        return Expression(words.start(strategy.to, cell, column))
+    return Expression(f"substr({words.text(cell)}, 1, {strategy.characters})")
+
+
+def _bucket(words: Words, strategy: Bucket, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(to_bucket(words, strategy, cell))
+
+
+BUILDERS: Mapping[str, Callable[[Words, Any, Column, str, str], Expression]] = {
+    "set_null": _set_null,
+    "static": _static,
+    "empty": _empty,
+    "zeros": _zeros,
+    "redact": _redact,
+    "unique_token": _unique_token,
+    "unique_email": _unique_email,
+    "unique_phone": _unique_phone,
+    "template": _template,
+    "truncate": _truncate,
+    "bucket": _bucket,
+}

@@ -1,0 +1,134 @@
+"""The ledger on MariaDB and SQLite. Times are UTC, as text of one length, so that they sort as they follow."""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, TextClause, bindparam
+
+from consumers.domain.work import LedgerRow, Proof
+from consumers.stores.rules.model import LEDGER
+from consumers.stores.sql.ledger import Entry
+from consumers.stores.sql.names import qualified, statement
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+class LedgerWords(NamedTuple):
+    """How a database says it. `exists` takes `schema` and `name`; `text` gives a time as text, `{}` its column."""
+
+    exists: str
+    now: str
+    text: str
+    keep_first: str
+
+
+class StagedLedger:
+    """Fulfils Ledger."""
+
+    def __init__(self, words: LedgerWords, schema: str, service: str, digest: str) -> None:
+        table = qualified(schema, LEDGER)
+        self._exists = statement(words.exists, schema=schema, name=LEDGER)
+        self._read = _listing(
+            f'SELECT command_id, outcome, "rows" AS counts FROM {table} '  # noqa: S608 - names are quoted, values bound
+            "WHERE service = {{service}} AND command_id IN {{commands}}",
+            service,
+        )
+        self._reached = statement(
+            f'SELECT "partition" AS part, max("offset") AS off FROM {table} '  # noqa: S608 - as above
+            'WHERE service = {{service}} GROUP BY "partition"',
+            service=service,
+        )
+        proofs = (
+            f'SELECT command_id, customer_id, purpose, outcome, "rows" AS counts, rules_digest, traceparent, '  # noqa: S608
+            f"{words.text.format('committed_at')} AS committed, {words.text.format('carried_at')} AS carried "
+            f"FROM {table} WHERE service = {{{{service}}}} AND "
+        )
+        self._proofs = _listing(proofs + "command_id IN {{commands}}", service)
+        # twice: a number below 0, written by hand, belongs to a partition too
+        self._carried = statement(
+            proofs + '(("partition" % {{of}}) + {{of}}) % {{of}} = {{number}} AND carried_at >= {{since}}',
+            service=service,
+        )
+        self._write = statement(_insert(table, words), service=service, digest=digest)
+
+    def read(self, connection: Connection, commands: Sequence[str]) -> dict[str, LedgerRow]:
+        """Rows of these commands, by command id."""
+        found = connection.execute(self._read, {"commands": list(commands)})
+        return {row.command_id: LedgerRow(row.command_id, row.outcome, json.loads(row.counts)) for row in found}
+
+    def proofs(self, connection: Connection, commands: Sequence[str]) -> list[Proof]:
+        """Whole rows of these commands."""
+        return _proofs(connection.execute(self._proofs, {"commands": list(commands)}))
+
+    def carried(self, connection: Connection, number: int, of: int, since: int) -> list[Proof]:
+        """Whole rows of one partition of the commands (modulo `of`), carried out from `since` (microseconds) on."""
+        return _proofs(connection.execute(self._carried, {"number": number, "of": of, "since": _written(since)}))
+
+    def reached(self, connection: Connection) -> dict[int, int] | None:
+        """The highest command offset by partition; None where the table is not there."""
+        if connection.execute(self._exists).first() is None:
+            return None
+        return {row.part: row.off for row in connection.execute(self._reached)}
+
+    def write(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        """Add rows; one that is there already stays as it is."""
+        # in the order of the key: two writers of the same commands wait for each other instead of deadlocking
+        ordered = sorted(entries, key=lambda entry: entry.task.command_id)
+        connection.execute(self._write, [_bound(entry) for entry in ordered])
+
+
+def _bound(entry: Entry) -> dict[str, Any]:
+    task = entry.task
+    return {
+        "command": task.command_id,
+        "customer": task.customer_id,
+        "purpose": task.purpose,
+        "part": task.partition,
+        "off": task.offset,
+        "committed": _written(task.committed_at),
+        "outcome": entry.outcome,
+        "counts": json.dumps(dict(entry.rows), sort_keys=True),
+        "trace": task.traceparent,
+    }
+
+
+def _listing(sql: str, service: str) -> TextClause:
+    return statement(sql, service=service).bindparams(bindparam("commands", expanding=True))
+
+
+def _written(micros: int) -> str:
+    moment = _EPOCH + dt.timedelta(microseconds=micros)
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _micros(written: str) -> int:
+    since = dt.datetime.fromisoformat(written).replace(tzinfo=dt.UTC) - _EPOCH
+    return since // dt.timedelta(microseconds=1)
+
+
+def _proofs(found: Iterable[Any]) -> list[Proof]:
+    return [
+        Proof(
+            row.command_id,
+            row.customer_id,
+            row.purpose,
+            row.outcome,
+            json.loads(row.counts),
+            _micros(row.committed),
+            _micros(row.carried),
+            row.rules_digest,
+            row.traceparent,
+        )
+        for row in found
+    ]
+
+
+def _insert(table: str, words: LedgerWords) -> str:
+    return (
+        f'INSERT INTO {table} (service, command_id, customer_id, purpose, "partition", "offset", committed_at, '  # noqa: S608
+        'rules_digest, outcome, "rows", traceparent, carried_at) '
+        "VALUES ({{service}}, {{command}}, {{customer}}, {{purpose}}, {{part}}, {{off}}, {{committed}}, "
+        f"{{{{digest}}}}, {{{{outcome}}}}, {{{{counts}}}}, {{{{trace}}}}, {words.now}) {words.keep_first}"
+    )

@@ -1,0 +1,62 @@
+"""The tables of a service from the root down, each with what tells its rows apart and where they are staged."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from consumers.stores.rules.model import Rules, Table
+from consumers.stores.sql.catalog import Catalog, Relation
+from consumers.stores.sql.links import resolve_join
+from consumers.stores.sql.names import quote
+from consumers.stores.sql.staged.identity import identity_of
+from consumers.stores.sql.staged.words import Words
+
+PICKED = "lapse_picked"
+
+
+class Level(NamedTuple):
+    """One mapped table. `join` is child column: parent column, empty for the root; `drawn` are masked key columns."""
+
+    table: str
+    rules: Table
+    relation: Relation
+    join: Mapping[str, str]
+    key: Sequence[str]
+    staged: str
+    drawn: Sequence[str]
+
+    @property
+    def changes(self) -> bool:
+        """Whether its rows are rewritten or deleted."""
+        rules = self.rules
+        return bool(rules.deletes or rules.mask or rules.token or rules.flag)
+
+    def by_key(self, alias: str, staged: str, *, renewed: bool = False) -> str:
+        """Rows of the table under `alias` that are those of `staged`; `renewed`: once they are rewritten."""
+        pairs = zip(self.key, self.staged_key(renewed=renewed), strict=True)
+        return " AND ".join(f"{alias}.{quote(column)} = {staged}.{kept}" for column, kept in pairs)
+
+    def staged_key(self, *, renewed: bool = False) -> list[str]:
+        """Columns of the staged rows that hold the key: as it was, or as it is once the rows are rewritten."""
+        return [
+            f"n{self.drawn.index(column)}" if renewed and column in self.drawn else f"k{number}"
+            for number, column in enumerate(self.key)
+        ]
+
+    def by_join(self, alias: str, parent: str) -> str:
+        """Rows of the table under `alias` that hang on those of its parent."""
+        return " AND ".join(f"{alias}.{quote(own)} = {parent}.{quote(theirs)}" for own, theirs in self.join.items())
+
+
+def levels_of(words: Words, rules: Rules, catalog: Catalog) -> list[list[Level]]:
+    """For each mapped table the levels from the root down to it, the shallow first. KeyError: not in the schema."""
+    made = {name: _level(words, rules, catalog, number, name) for number, name in enumerate(rules.tables)}
+    return sorted(([made[each] for each in rules.lineage(name)] for name in rules.tables), key=len)
+
+
+def _level(words: Words, rules: Rules, catalog: Catalog, number: int, name: str) -> Level:
+    table, schema = rules.tables[name], rules.store.schema_name
+    relation = catalog.relations[schema, name]
+    join = resolve_join(rules, catalog, name) if table.parent else None
+    key = identity_of(table, relation)
+    staged = words.temporary(schema, f"lapse_stage_{number}")
+    return Level(name, table, relation, join or {}, key, staged, [column for column in key if column in table.mask])

@@ -1,0 +1,70 @@
+"""What is remembered of staged rows, and what must be true of them once they are rewritten."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from consumers.stores.rules.strategies import UNIQUE
+from consumers.stores.sql.names import quote
+from consumers.stores.sql.staged.expectations import is_uuid, met
+from consumers.stores.sql.staged.levels import Level
+from consumers.stores.sql.staged.words import Words
+from consumers.stores.sql.verification import KEY
+
+
+class Check(NamedTuple):
+    """A condition over the row, c, and what is staged of it, s, that is true where `place` is wrong."""
+
+    place: str
+    wrong: str
+    parameters: Mapping[str, Any] = {}
+
+
+def prints(words: Words, level: Level) -> dict[str, str]:
+    """Staged column and the fingerprint it holds of the row c: of all cells that stay, and of each that is drawn anew."""
+    made = {"others": words.fingerprint(_others(level), _KEY)}
+    for number, column in enumerate(_fresh(level)):
+        made[f"f{number}"] = _cell_print(words, level, column)
+    return made
+
+
+def checks(words: Words, level: Level) -> Iterator[Check]:
+    """Everything that is looked at of a rewritten row."""
+    rules, columns = level.rules, level.relation.columns
+    yield Check("row", f"c.{quote(level.key[0])} IS NULL")
+    yield Check("*", f"{words.fingerprint(_others(level), _KEY)} <> s.others")
+    for number, (name, strategy) in enumerate(rules.mask.items()):
+        expected = met(words, strategy, columns[name], _cell(name), f"e{number}")
+        yield Check(name, f"NOT {expected.sql}", expected.parameters)
+    for number, name in enumerate(_fresh(level)):
+        yield Check(name, f"{_cell_print(words, level, name)} = s.f{number}")
+    if rules.token:
+        yield Check(rules.token.column, f"NOT {is_uuid(words, _cell(rules.token.column))}")
+    if rules.flag:
+        yield Check(rules.flag, f"{_cell(rules.flag)} IS NOT TRUE")
+
+
+_KEY = f"{{{{{KEY}}}}}"
+
+
+def _others(level: Level) -> dict[str, Any]:
+    rules = level.rules
+    rewritten = {*rules.mask, rules.flag, rules.token.column if rules.token else None}
+    return {
+        _cell(name): column
+        for name, column in level.relation.columns.items()
+        if name not in rewritten and not column.generated
+    }
+
+
+def _fresh(level: Level) -> Sequence[str]:
+    masked = [name for name, strategy in level.rules.mask.items() if strategy.kind in UNIQUE]
+    return masked + ([level.rules.token.column] if level.rules.token else [])
+
+
+def _cell_print(words: Words, level: Level, name: str) -> str:
+    cell = _cell(name)
+    return f"CASE WHEN {cell} IS NOT NULL THEN {words.fingerprint({cell: level.relation.columns[name]}, _KEY)} END"
+
+
+def _cell(name: str) -> str:
+    return f"c.{quote(name)}"

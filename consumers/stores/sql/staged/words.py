@@ -1,0 +1,76 @@
+"""What MariaDB and SQLite say differently, where the statements are the same.
+
+MariaDB's sessions are in ANSI mode: names stand in double quotes, `||` joins text, and a backslash is a backslash.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from consumers.stores.rules.strategies import StaticValue
+from consumers.stores.sql.catalog import Column, Relation
+
+
+class Words(Protocol):
+    """The pieces of a statement. `cell` is a qualified column; what is text in the answer is compared byte by byte."""
+
+    join: str
+    """Joins in the order written: the staged rows drive, and tables are entered by their index."""
+    lock: str
+    """At the end of a SELECT: lock what it reads."""
+    print_type: str
+    """Type of a fingerprint."""
+    ord_type: str
+    """Type of an ordinal."""
+    drop: str
+    """DROP of a temporary table, and of none else."""
+
+    def temporary(self, schema: str, name: str) -> str:
+        """A temporary table's name, quoted."""
+
+    def type_of(self, column: Column) -> str:
+        """A type for the column's values in a temporary table, with its collation."""
+
+    def customers(self, kind: str) -> str:
+        """Rows `k(ord, id)` of the bound JSON text `customers`, a list of [ordinal, id]."""
+
+    def is_customer(self, cell: str, column: Column, kind: str) -> str:
+        """Whether the cell holds `k.id`, served by an index over it."""
+
+    def text(self, cell: str) -> str:
+        """The cell as text, in which upper and lower case differ."""
+
+    def same(self, one: str, other: str) -> str:
+        """Whether two values are equal, or both NULL."""
+
+    def same_text(self, one: str, other: str) -> str:
+        """Whether two texts are the same bytes; NULL where one is."""
+
+    def letters(self, text: str) -> str:
+        """How many letters a text has."""
+
+    def zeros(self, count: str) -> str:
+        """A text of so many zeros."""
+
+    def random(self, size: int) -> str:
+        """So many random bytes, others for each row."""
+
+    def number(self) -> str:
+        """A random number below 10^12."""
+
+    def whole(self, cell: str) -> str:
+        """The cell as a number that `%` divides exactly."""
+
+    def start(self, to: Literal["year", "month", "day"], cell: str, column: Column) -> str:
+        """The first instant of the cell's year, month or day."""
+
+    def static(self, value: StaticValue, column: Column) -> Any:
+        """The value as it is bound for this column."""
+
+    def fingerprint(self, cells: Mapping[str, Column], key: str) -> str:
+        """64 bits of these cells under a key, the same for the same bytes."""
+
+    def update(self, relation: Relation, staged: str, on: str, sets: Sequence[tuple[str, str]]) -> str:
+        """Set columns of the table's rows, c, from the staged rows, s."""
+
+    def delete(self, relation: Relation, staged: str, keys: Sequence[tuple[str, str]]) -> str:
+        """Delete the table's rows by their key columns and the staged columns that hold them."""

@@ -1,0 +1,86 @@
+"""A batch on a database without places of rows: staged, rewritten, verified, and nothing of it left behind."""
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from consumers.stores.sql.dialect import Rows
+from consumers.stores.sql.failures import not_verified
+from consumers.stores.sql.staged.plan import Stage, StagedPlan
+from consumers.stores.sql.verification import KEY
+
+
+class StagedWork:
+    """Fulfils Work. Temporary tables hold keys of rows and keyed fingerprints until the batch ends."""
+
+    def __init__(self, plan: StagedPlan, kind: str) -> None:
+        self._plan = plan
+        self._value: Any = int if kind == "integer" else str
+        self.flagged = plan.unflagged is not None
+
+    def unflagged(self, connection: Connection, ids: Sequence[str]) -> set[int]:
+        """Ordinals of ids with root rows not anonymized yet; one statement."""
+        query = self._plan.unflagged
+        return set() if query is None else {row[0] for row in connection.execute(query, self._customers(ids))}
+
+    def counts(self, connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, str, int]]:
+        """Ordinal, table and number of its rows; one statement a table."""
+        for table, query in self._plan.counts:
+            for ordinal, rows in connection.execute(query, self._customers(ids)):
+                yield ordinal, table, rows
+
+    def lock(self, connection: Connection, ids: Sequence[str]) -> Sequence[Any]:
+        """Lock the root rows in the order of the customer ids, their keys staged; the ordinals that have some."""
+        # what a transaction rolled back has left is empty, but there
+        connection.exec_driver_sql(self._plan.drop_picked)
+        connection.exec_driver_sql(self._plan.create_picked)
+        connection.execute(self._plan.lock, self._customers(ids))
+        return connection.execute(self._plan.kept).all()
+
+    def rewrite(self, connection: Connection, locked: Sequence[Any]) -> Rows:
+        """Rewrite these rows and all below them, and verify."""
+        wanted, rows = {row[0] for row in locked}, {}
+        if others := [{"ord": row[0]} for row in connection.execute(self._plan.kept) if row[0] not in wanted]:
+            connection.execute(self._plan.forget, others)
+        if wanted:
+            rows = self._rewrite(connection, secrets.randbits(63))
+        connection.exec_driver_sql(self._plan.drop_picked)
+        return rows
+
+    def _rewrite(self, connection: Connection, key: int) -> Rows:
+        rows: Rows = {}
+        for stage in self._plan.stages:
+            connection.exec_driver_sql(stage.drop)
+            connection.exec_driver_sql(stage.create)
+            connection.execute(stage.fill, {KEY: key})
+        for stage in reversed(self._plan.stages):
+            if stage.change is not None:
+                connection.execute(stage.change)
+                _count(connection, stage, rows)
+        for stage in self._plan.stages:
+            _verify(connection, stage, key)
+        for stage in self._plan.stages:
+            connection.exec_driver_sql(stage.drop)
+        return rows
+
+    def _customers(self, ids: Sequence[str]) -> dict[str, str]:
+        # by id: two batches wait for each other instead of deadlocking
+        numbered = sorted((each, ordinal) for ordinal, each in enumerate(ids, start=1))
+        return {"customers": json.dumps([[ordinal, self._value(each)] for each, ordinal in numbered])}
+
+
+def _count(connection: Connection, stage: Stage, rows: Rows) -> None:
+    for ordinal, count in connection.execute(stage.counts):
+        rows.setdefault(ordinal, {})[stage.table] = count
+
+
+def _verify(connection: Connection, stage: Stage, key: int) -> None:
+    if stage.left is not None and connection.execute(stage.left).scalar_one():
+        raise not_verified(f"{stage.table}.rows")
+    if stage.violations is None:
+        return
+    for _, *wrong in connection.execute(stage.violations, {KEY: key}):
+        raise not_verified(f"{stage.table}.{next(p for p, found in zip(stage.places, wrong, strict=True) if found)}")
