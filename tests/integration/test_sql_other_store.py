@@ -1,4 +1,5 @@
 """MariaDB and SQLite under a batch: verified, isolated by customer, retried when away, and bytes compared as bytes."""
+# long because both databases are asked the same
 
 import time
 import traceback
@@ -105,7 +106,7 @@ def commands(database: OtherDatabase) -> list[str]:
 
 
 def failing(before: int, fail: Callable[[], None]) -> Callable[[Rules], Engine]:
-    """An engine whose statement number `before` of a batch does not come through; the schema's reading is not counted."""
+    """An engine whose statement number `before` of a batch is lost; reading the schema is not counted."""
 
     def connect(rules: Rules) -> Engine:
         engine, seen = engine_for(rules), 0

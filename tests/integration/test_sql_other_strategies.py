@@ -83,7 +83,7 @@ OLD: Mapping[str, Any] = {
 }
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=36)
 DAYS = st.dates(dt.date(1700, 1, 1), dt.date(2500, 1, 1)).map(str)
-MOMENTS = st.datetimes(dt.datetime(1700, 1, 2), dt.datetime(2500, 1, 1)).map(
+MOMENTS = st.datetimes(dt.datetime(1700, 1, 2), dt.datetime(2500, 1, 1)).map(  # noqa: DTZ001 - as the columns are
     lambda each: str(each.replace(microsecond=0))
 )
 ROW = st.fixed_dictionaries(

@@ -108,7 +108,7 @@ class OnDatabase:
     ) -> None:
         self._database, self._add, self._lose = database, add, lose
         self._schema = "crm." if isinstance(database, Database) else ""
-        self._rows = 0
+        self._rows = 1000
         database.store()
 
     def customer(self, number: int) -> str:

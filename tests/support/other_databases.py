@@ -21,7 +21,8 @@ RULES = POSTGRES_RULES.replace("schema: crm", 'schema: "${CRM_SCHEMA}"').replace
 MARIADB = """
 CREATE TABLE customers (
     id bigint PRIMARY KEY, customer_id varchar(64) NOT NULL, personal_number varchar(12) NOT NULL,
-    email varchar(80) UNIQUE, phone text, birth_date date, balance decimal(10, 2), status varchar(20), segment varchar(20),
+    email varchar(80) UNIQUE, phone text, birth_date date, balance decimal(10, 2), status varchar(20),
+    segment varchar(20),
     token char(36) NOT NULL DEFAULT '', anonymized boolean NOT NULL DEFAULT false,
     changed timestamp NOT NULL DEFAULT '2020-01-01 00:00:00' ON UPDATE current_timestamp(),
     UNIQUE (personal_number, token), INDEX (customer_id));

@@ -54,7 +54,7 @@ class StoreConformance:
 
     def test_an_id_that_no_customer_can_have_is_success(self, subject: Subject) -> None:
         (one,) = _added(subject, 1)
-        odd = ["", "a\nb", "a\0b", "x" * 3000, "'; --", "%", "{customer_id}", "🙂"]
+        odd = ["", "a\nb", "a\0b", "x" * 1000, "'; --", "%", "{customer_id}", "🙂"]
         store = subject.open()
         assert store.unflagged(odd) == frozenset()
         assert store.count(odd) == {}

@@ -1,4 +1,4 @@
-"""PostgreSQL: the connection pool of one service: bounded waits, a name an administrator recognizes, no parameters in errors."""
+"""PostgreSQL: the pool of one service: bounded waits, a name an administrator knows, no parameters in errors."""
 
 from sqlalchemy import Engine, create_engine
 

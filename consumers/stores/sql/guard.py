@@ -36,7 +36,7 @@ class Guard:
         self._explain = _bound("EXPLAIN " + sql, self._type)
 
     def objections(self, customer_ids: Sequence[str]) -> dict[str, str]:
-        """Who must not be anonymized now: `active`, or the database's code of a guard that fails for this customer alone.
+        """Who must not be anonymized now: `active`, or the code of a guard that fails for this customer alone.
 
         Ids of another type can have no row: nothing objects to them.
 

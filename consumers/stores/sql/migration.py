@@ -20,7 +20,7 @@ def one_database(rules: Sequence[Rules]) -> None:
 
 
 def migration(databases: Sequence[Rules], found: Iterable[tuple[str, Sequence[Finding]]]) -> str:
-    """The SQL that repairs these findings by adding, by service, in the database of these rules; what is left to a person stands in it as comments."""
+    """The SQL that repairs these findings by adding, by service; what is left to a person stands in it as comments."""
     seen: set[str] = set()
     parts = [part for service, findings in found for part in _service(service, findings, seen)]
     how = [dialect_of(each).how for each in databases[:1] if seen]

@@ -13,7 +13,7 @@ _RESERVED = RESERVED_WORDS | RESERVED_WORDS_MARIADB | SQLiteIdentifierPreparer.r
 
 
 def quote(name: str) -> str:
-    """The name as every database reads it back (MariaDB: in the ANSI mode of our sessions); plain names stay readable."""
+    """The name as every database reads it back (MariaDB in our sessions' ANSI mode); plain ones stay readable."""
     if _PLAIN.fullmatch(name) and name not in _RESERVED:
         return name
     return '"' + name.replace('"', '""') + '"'

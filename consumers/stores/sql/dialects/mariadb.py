@@ -18,6 +18,7 @@ from consumers.stores.rules.model import LEDGER, Rules
 from consumers.stores.sql.catalog import Catalog, Column
 from consumers.stores.sql.dialects.mariadb_catalog import read_catalog
 from consumers.stores.sql.dialects.mariadb_ddl import MariaDdl
+from consumers.stores.sql.dialects.mariadb_grants import tables_without_trigger
 from consumers.stores.sql.dialects.mariadb_words import ID_LETTERS, MariaWords
 from consumers.stores.sql.engine import CONNECT_TIMEOUT_S, LOCK_TIMEOUT_MS
 from consumers.stores.sql.ledger import KEY
@@ -128,19 +129,27 @@ class MariaDB:
         yield connection
 
     def findings(self, connection: Connection, rules: Rules) -> Iterator[Finding]:
-        """Whether the role may make temporary tables."""
+        """Whether the role may make temporary tables, and is shown what triggers there are."""
         schema = rules.store.schema_name
-        probe = qualified(schema, "lapse_probe")
-        try:
-            connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {probe} (ord bigint)")
-            connection.exec_driver_sql(f"{MariaWords.drop} {probe}")
-        except exc.OperationalError as error:
-            if error.orig is None or error.orig.args[0] not in _DENIED:
-                raise
-        else:
-            return
-        repair = f"GRANT CREATE TEMPORARY TABLES ON {quote(schema)}.* TO the role of store.url;"
-        yield Finding("temporary", "store.url", "no temporary table could be made to verify a change.", repair)
+        yield from _temporary(connection, schema)
+        for table in tables_without_trigger(connection, schema, rules.tables):
+            repair = f"GRANT TRIGGER ON {qualified(schema, table)} TO the role of store.url;"
+            message = "the role is not shown the table's triggers, which could keep what is masked."
+            yield Finding("hidden_triggers", f"tables.{table}", message, repair)
+
+
+def _temporary(connection: Connection, schema: str) -> Iterator[Finding]:
+    probe = qualified(schema, "lapse_probe")
+    try:
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {probe} (ord bigint)")
+        connection.exec_driver_sql(f"{MariaWords.drop} {probe}")
+    except exc.OperationalError as error:
+        if error.orig is None or error.orig.args[0] not in _DENIED:
+            raise
+    else:
+        return
+    repair = f"GRANT CREATE TEMPORARY TABLES ON {quote(schema)}.* TO the role of store.url;"
+    yield Finding("temporary", "store.url", "no temporary table could be made to verify a change.", repair)
 
 
 def _settings(timeout: int) -> str:

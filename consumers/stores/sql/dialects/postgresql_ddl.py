@@ -36,12 +36,13 @@ class PostgresDdl:
         return _index(relation, columns)
 
     def replaced(self, relation: Relation, token: Token | None, index: Index, keys: Sequence[ForeignKey]) -> str:
-        """Drops a unique index that the token's stands in for, once that one is built; empty if it does not stand in."""
+        """Drops a unique index that the token's stands in for, once it is built; empty if it does not stand in."""
         if token is None or not stands_in(relation, token, index, keys):
             return ""
         kept = qualified(relation.schema, _token_index_name(relation, token))
         body = (
-            f"BEGIN\n    IF EXISTS (SELECT FROM pg_index WHERE indexrelid = to_regclass({literal(kept)}) AND indisvalid) "
+            "BEGIN\n    IF EXISTS (SELECT FROM pg_index WHERE "
+            f"indexrelid = to_regclass({literal(kept)}) AND indisvalid) "
             f"THEN\n        {_drop(relation, index)}\n    END IF;\nEND"
         )
         mark = "$lapse$"

@@ -19,6 +19,7 @@
 | `unmapped_table` | it refers to a customer, and nobody has said what happens to it |
 | `guard` | the database cannot run it (looked at by the store, which has a connection) |
 | `temporary` | the role may make no temporary table to verify a change (looked at by the store too) |
+| `hidden_triggers` | the role is not shown what triggers a table has (MariaDB; the store as well) |
 | `missing_ledger`, `ledger_columns` | the proof could not be written |
 """
 

@@ -20,7 +20,7 @@ class Check(NamedTuple):
 
 
 def prints(words: Words, level: Level) -> dict[str, str]:
-    """Staged column and the fingerprint it holds of the row c: of all cells that stay, and of each that is drawn anew."""
+    """Staged column and its fingerprint of the row c: of all cells that stay, and of each that is drawn anew."""
     made = {"others": words.fingerprint(_others(level), _KEY)}
     for number, column in enumerate(_fresh(level)):
         made[f"f{number}"] = _cell_print(words, level, column)
