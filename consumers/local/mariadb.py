@@ -72,6 +72,8 @@ def _settings(home: Path, port: int) -> list[str]:
         f"--init-file={home / 'accounts.sql'}",
         f"--socket={home / 'socket'}",
         f"--pid-file={home / 'pid'}",
+        # in a directory shared with others, the start of another server deletes this one's temporary files
+        f"--tmpdir={home}",
         f"--port={port}",
         "--bind-address=127.0.0.1",
         "--skip-name-resolve",
