@@ -83,6 +83,23 @@ def test_rules_report_lists_no_link_that_is_masked_and_no_ledger_that_is_not_kep
     }
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("keep", "Its rows are masked, but those that somebody else who is still there refers to."),
+        ("refuse", "Its rows are masked; a customer fails if somebody else who is still there refers to one."),
+    ],
+)
+def test_rules_report_says_what_becomes_of_shared_rows(tmp_path: Path, word: str, told: str) -> None:
+    text = RULES.replace(
+        "orders: {parent: customers,", f"orders: {{parent: customers, shared: {word}, join: {{id: o}},"
+    )
+    found = report(tmp_path, text)
+    assert f"Found through customers. {told}" in found.out.splitlines()
+    assert "| customers | o | refers to orders |" in found.out.splitlines()
+    assert "| orders | id | customers refers to it |" in found.out.splitlines()
+
+
 def test_rules_report_says_that_a_service_votes(tmp_path: Path) -> None:
     guard = 'guard: "SELECT borrower FROM open_loans WHERE borrower IN :customers"'
     assert "It votes" in report(tmp_path, RULES.replace("ledger:", f"{guard}\nledger:")).out

@@ -51,8 +51,9 @@ def document(text: str) -> Any:
 
 
 def test_rules_schema_accepts_the_manual_the_demo_and_the_tests() -> None:
-    texts = [example(), *demo_rules(), RULES, RULES.replace("{schema: lapse}", "none")]
-    assert len(texts) == 6
+    shared = RULES.replace("notes: {", "notes: {shared: keep, ").replace("orders: {", "orders: {shared: refuse, ")
+    texts = [example(), *demo_rules(), RULES, RULES.replace("{schema: lapse}", "none"), shared]
+    assert len(texts) == 7
     for text in texts:
         assert mismatches(rules_schema(), document(text)) == []
 

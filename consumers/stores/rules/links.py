@@ -29,6 +29,8 @@ def _links(rules: Rules, name: str) -> Iterator[Link]:
     yield from (Link(name, column, "key") for column in table.key)
     if table.parent is not None:
         columns = table.join or (None,)
-        yield from (Link(name, column, f"refers to {table.parent}") for column in columns)
+        role = f"{table.parent} refers to it" if table.shared else f"refers to {table.parent}"
+        yield from (Link(name, column, role) for column in columns)
     for child, its in rules.children(name).items():
-        yield from (Link(name, column, f"{child} refers to it") for column in (its.join or {}).values())
+        role = f"refers to {child}" if its.shared else f"{child} refers to it"
+        yield from (Link(name, column, role) for column in (its.join or {}).values())

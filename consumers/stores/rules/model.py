@@ -104,7 +104,11 @@ class Index(Frozen):
 
 
 class Table(Frozen):
-    """What happens to the rows of one table. `join` is child column: parent column."""
+    """What happens to the rows of one table. `join` is child column: parent column.
+
+    `shared`: what becomes of a row that somebody else, who is still there, refers to. `keep`: it stays as it is;
+    `refuse`: the customer fails.
+    """
 
     key: Names = ()
     flag: Name | None = None
@@ -115,7 +119,7 @@ class Table(Frozen):
     keep: Mapping[Reason, Names] = Field(default_factory=dict)
     rows: Annotated[Literal["delete"] | None, BeforeValidator(_unavailable_deletion)] = None
     index: Index | None = None
-    shared: Later = None
+    shared: Literal["keep", "refuse"] | None = None
     since: Later = None
 
     @property
@@ -158,6 +162,10 @@ class Rules(Frozen):
         while parent := self.tables[names[-1]].parent:
             names.append(parent)
         return names[::-1]
+
+    def below(self, table: str) -> set[str]:
+        """This table and all that hang below it."""
+        return {name for name in self.tables if table in self.lineage(name)}
 
     def children(self, table: str) -> dict[str, Table]:
         """The tables right below this one."""

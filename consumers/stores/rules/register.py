@@ -77,6 +77,7 @@ def _table(rules: Rules, name: str, table: Table) -> dict[str, Any]:
         "table": name,
         "parent": table.parent,
         "rows": action_of(table),
+        "shared": table.shared,
         "masked": [
             {
                 "column": column,

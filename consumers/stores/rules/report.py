@@ -8,6 +8,11 @@ _HEAD = """# What is masked, deleted and kept
 Made from the rules files by `lapse rules report`. How long each purpose keeps data: `lapse policy show`. Lapse masks
 and erases in place; whether what remains is anonymous is the controller's judgement."""
 _BY_FOREIGN_KEY = "(as its foreign key says)"
+_SHARED = {
+    None: "",
+    "keep": ", but those that somebody else who is still there refers to",
+    "refuse": "; a customer fails if somebody else who is still there refers to one",
+}
 _LINKS = "Who has these columns can tell which rows belong together, or whose they were: they keep pseudonyms."
 
 
@@ -45,7 +50,7 @@ def _database(register: Mapping[str, Any]) -> Iterator[str]:
 
 def _table(table: Mapping[str, Any]) -> Iterator[str]:
     found = f"Found through {_text(table['parent'])}. " if table["parent"] else ""
-    yield f"{found}Its rows are {table['rows']}."
+    yield f"{found}Its rows are {table['rows']}{_SHARED[table['shared']]}."
     columns = [
         *((each["column"], f"masked: {each['becomes']}", each["meaning"]) for each in table["masked"]),
         *((each["column"], "kept", each["why"]) for each in table["kept"]),

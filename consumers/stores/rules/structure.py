@@ -15,7 +15,8 @@ def problems(rules: Rules) -> list[Finding]:
         return tree
     found = [*_root(rules), *_customer(rules), *_ignore(rules), *_backend(rules)]
     for name, table in rules.tables.items():
-        found += [*_child(rules, name, table), *_deletion(name, table), *_columns(rules, name, table)]
+        found += [*_child(rules, name, table), *_shared(rules, name, table), *_deletion(name, table)]
+        found += _columns(rules, name, table)
     return found
 
 
@@ -117,6 +118,21 @@ def _child(rules: Rules, name: str, table: Table) -> Iterator[Finding]:
             "a flag on a child table is not available yet.",
             f"keep the flag on {rules.root}; its children follow it.",
         )
+
+
+def _shared(rules: Rules, name: str, table: Table) -> Iterator[Finding]:
+    if table.shared is None:
+        return
+    place, root = f"tables.{name}.shared", rules.tables[rules.root]
+    if table.parent is None:
+        yield Finding("shared", place, "a row of the root table is one customer's.", "take it out.")
+        return
+    if table.deletes:
+        message = "customers anonymized before still refer to its rows, so they cannot be deleted."
+        yield Finding("shared", place, message, "mask its columns instead of rows: delete.")
+    if root.flag is None:
+        message = "only a flag tells which of the customers that share a row are anonymized already."
+        yield Finding("flag", place, message, f"name a boolean column of {rules.root}: flag: NAME.")
 
 
 def _deletion(name: str, table: Table) -> Iterator[Finding]:

@@ -77,13 +77,14 @@ class Trigger(NamedTuple):
 
 
 class ForeignKey(NamedTuple):
-    """`table(columns)` refers to `target(target_columns)`."""
+    """`table(columns)` refers to `target(target_columns)`. `deferrable`: not always checked at once."""
 
     name: str
     table: TableName
     columns: tuple[str, ...]
     target: TableName
     target_columns: tuple[str, ...]
+    deferrable: bool = False
 
 
 class Relation(NamedTuple):
@@ -205,4 +206,5 @@ def _foreign_key(row: Mapping[Any, Any]) -> ForeignKey:
         tuple(row["columns"]),
         (row["target_schema"], row["target"]),
         tuple(row["target_columns"]),
+        row["deferrable"],
     )

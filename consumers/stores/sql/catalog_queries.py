@@ -64,7 +64,8 @@ WHERE n.nspname = ANY({{schemas}}) AND k.contype IN ('c', 'x')
 
 # everywhere, because a table of any schema may refer to a customer; a partition's copy of a key is its parent's
 FOREIGN_KEYS = statement("""
-SELECT k.conname AS name, n.nspname AS schema, c.relname AS relation, fn.nspname AS target_schema, f.relname AS target,
+SELECT k.conname AS name, k.condeferrable AS deferrable, n.nspname AS schema, c.relname AS relation,
+       fn.nspname AS target_schema, f.relname AS target,
        (SELECT array_agg(CAST(a.attname AS text) ORDER BY p.position)
         FROM unnest(k.conkey) WITH ORDINALITY AS p(number, position)
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = p.number) AS columns,

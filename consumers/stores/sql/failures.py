@@ -16,7 +16,7 @@ the name of the driver's class where there is none. Text of the database is neve
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -52,10 +52,19 @@ _MARIADB_DATA = frozenset(
 _SQLITE_AWAY = ("BUSY", "LOCKED", "INTERRUPT", "IOERR", "FULL", "CANTOPEN", "PERM", "READONLY", "PROTOCOL", "NOMEM")
 _SQLITE_DATA = ("CONSTRAINT", "TOOBIG", "MISMATCH")
 NOT_VERIFIED = "not_verified"
+SHARED = "shared"
 
 
 class DataFailure(PoisonError):  # noqa: N818 - where a batch can be taken apart, callers never see it
     """The values of a customer cannot be rewritten by the rules."""
+
+
+class SharedFailure(DataFailure):
+    """Somebody else who is still there refers to rows of these customers, `ordinals`, and the rules refuse that."""
+
+    def __init__(self, table: str, ordinals: Collection[int]) -> None:
+        self.ordinals = frozenset(ordinals)
+        super().__init__("rows are shared with somebody who is still there", code=f"{SHARED}:{table}")
 
 
 def not_verified(place: str) -> DataFailure:

@@ -2,19 +2,34 @@
 
 Children are rewritten before their parents and the root last, so that every join still meets the old values. The
 number of statements of a batch is the number of tables, never of customers.
+
+Which rows of a shared table nobody else needs is decided once, under their locks, and remembered by their places: what
+is below such a table starts from there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import TextClause
 
 from consumers.domain.errors import PermanentError
-from consumers.stores.rules.model import Rules, Table
-from consumers.stores.sql.catalog import Catalog, Column, Relation
+from consumers.stores.rules.model import Rules
+from consumers.stores.sql.catalog import Catalog, Column
 from consumers.stores.sql.expressions import fresh_uuid, rewritten
-from consumers.stores.sql.links import resolve_join
 from consumers.stores.sql.names import listed, quote, statement
+from consumers.stores.sql.reaching import (
+    Level,
+    ancestors,
+    by_place,
+    decisions,
+    join_condition,
+    joined,
+    joins,
+    key_condition,
+    locked_rows,
+    path_to,
+)
+from consumers.stores.sql.sharing import is_shared, referred_to, unshared
 from consumers.stores.sql.unmet import Unmet, unmet_of
 from consumers.stores.sql.verification import Check, Verification, masked, verification_of
 
@@ -24,14 +39,25 @@ _ID_TYPES = {"integer": "bigint", "uuid": "uuid"}  # bigint also meets smaller a
 _COUNTED = "SELECT ord, count(*) FROM changed GROUP BY ord"
 
 
+class Lock(NamedTuple):
+    """Locks rows of a table. Of a shared one: ordinals of customers `refused`, then who gets which row, `decided`."""
+
+    table: str
+    rows: TextClause
+    refused: TextClause | None
+    decided: TextClause | None
+
+
 class Plan(NamedTuple):
     """`lock_root` gives (ord, key columns as text); the others take those back as `ord` and `k0`, `k1` and so on.
 
-    `verifications` are those of tables with rows rewritten; `left` counts rows where all must have been deleted.
+    `creates` are temporary tables. `verifications` are those of tables with rows rewritten; `left` counts rows where
+    all must have been deleted.
     """
 
     lock_root: TextClause
-    lock_children: Sequence[TextClause]
+    creates: Sequence[str]
+    lock_children: Sequence[Lock]
     rewrites: Sequence[tuple[str, TextClause]]
     verifications: Mapping[str, Verification]
     left: Mapping[str, TextClause]
@@ -40,13 +66,6 @@ class Plan(NamedTuple):
     key_size: int
     unmet: Sequence[Unmet]
     reopen: TextClause | None
-
-
-class _Level(NamedTuple):
-    table: str
-    rules: Table
-    relation: Relation
-    join: Mapping[str, str]  # child column: parent column; empty for the root
 
 
 def plan_for(rules: Rules, catalog: Catalog) -> Plan:
@@ -63,11 +82,12 @@ def plan_for(rules: Rules, catalog: Catalog) -> Plan:
 
 
 def _plan(rules: Rules, catalog: Catalog) -> Plan:
-    paths = [_path(rules, catalog, table) for table in rules.tables]
+    paths = [path_to(rules, catalog, table) for table in rules.tables]
+    shared = [path[-1].decided for path in paths if path[-1].decided]
     shallow_first = sorted(paths, key=len)
     customer = shallow_first[0][0].relation.columns[rules.customer_column]
     find = _Finder(rules, shallow_first[0][0], customer)
-    changing = [path for path in reversed(shallow_first) if _changes(path[-1].rules)]
+    changing = [path for path in reversed(shallow_first) if path[-1].changes]
     verifications = {
         path[-1].table: verification_of(number, path[-1].rules, path[-1].relation)
         for number, path in enumerate(changing)
@@ -75,40 +95,44 @@ def _plan(rules: Rules, catalog: Catalog) -> Plan:
     }
     return Plan(
         lock_root=statement(find.lock()),
-        lock_children=[statement(_lock_child(path)) for path in shallow_first[1:]],
+        creates=[*map(decisions, shared), *(each.create for each in verifications.values())],
+        lock_children=[_lock(rules, catalog, path) for path in shallow_first[1:]],
         rewrites=[(path[-1].table, _rewrite(path, verifications.get(path[-1].table))) for path in changing],
         verifications=verifications,
         left={path[-1].table: statement(_lock_child(path)) for path in changing if path[-1].rules.deletes},
-        counts=[(path[-1].table, statement(_count(find, path))) for path in shallow_first if _changes(path[-1].rules)],
+        counts=[
+            (path[-1].table, statement(_count(find, path, _alone(rules, catalog, path, find.asked))))
+            for path in shallow_first
+            if path[-1].changes
+        ],
         unflagged=statement(find.unflagged()) if find.flag else None,
         key_size=len(shallow_first[0][0].rules.key),
-        unmet=[_unmet(find, path) for path in shallow_first if path[-1].rules.mask or path[-1].rules.deletes],
+        unmet=[
+            _unmet(find, path, _alone(rules, catalog, path))
+            for path in shallow_first
+            if path[-1].rules.mask or path[-1].rules.deletes
+        ],
         reopen=statement(find.reopen()) if find.flag else None,
     )
-
-
-def _path(rules: Rules, catalog: Catalog, table: str) -> list[_Level]:
-    path = []
-    for name in rules.lineage(table):
-        relation = catalog.relations[rules.store.schema_name, name]
-        join = resolve_join(rules, catalog, name) if rules.tables[name].parent else {}
-        path.append(_Level(name, rules.tables[name], relation, join or {}))
-    return path
 
 
 class _Finder:
     """Finds unflagged root rows by customer id; `ord` counts the ids from 1."""
 
-    def __init__(self, rules: Rules, root: _Level, customer: Column) -> None:
+    def __init__(self, rules: Rules, root: Level, customer: Column) -> None:
         self._root = root
         id_type = _ID_TYPES.get(rules.customer.type, customer.type)
         self._ids = f"unnest(CAST(CAST({{{{customers}}}} AS text[]) AS {id_type}[])) WITH ORDINALITY AS k(id, ord)"
-        self._customer = f"t0.{quote(customer.name)}"
+        self._column = quote(customer.name)
         self.flag = f"t0.{quote(root.rules.flag)} IS NOT TRUE" if root.rules.flag else ""
 
     def source(self) -> str:
         """FROM … JOIN the root as t0."""
-        return f"FROM {self._ids} JOIN {self._root.relation.sql} AS t0 ON {self._customer} = k.id"
+        return f"FROM {self._ids} JOIN {self._root.relation.sql} AS t0 ON t0.{self._column} = k.id"
+
+    def asked(self, root: str) -> str:
+        """Finds something where the root row under this alias is of a customer asked for."""
+        return f"SELECT 1 FROM {self._ids} WHERE k.id = {root}.{self._column}"  # noqa: S608 - names are quoted
 
     def where(self) -> str:
         """The condition for rows not anonymized yet."""
@@ -133,59 +157,46 @@ class _Finder:
         """Clear the flags that are set."""
         flag = f"{quote(self._root.rules.flag or '')} = false"
         table = f"{self._root.relation.sql} AS t0"
-        return f"UPDATE {table} SET {flag} FROM {self._ids} WHERE {self._customer} = k.id AND {self.done()}"  # noqa: S608
+        return f"UPDATE {table} SET {flag} FROM {self._ids} WHERE t0.{self._column} = k.id AND {self.done()}"  # noqa: S608
 
 
-def _changes(table: Table) -> bool:
-    return bool(table.deletes or table.mask or table.token or table.flag)
+def _lock(rules: Rules, catalog: Catalog, path: Sequence[Level]) -> Lock:
+    last, alias = path[-1], f"t{len(path) - 1}"
+    if not last.decided:
+        return Lock(last.table, statement(_lock_child(path)), None, None)
 
+    def of_batch(root: str) -> str:
+        return f"SELECT 1 FROM {locked_rows(path[0])} WHERE {key_condition(path[0], root)}"  # noqa: S608
 
-def _locked_rows(root: _Level) -> str:
-    arrays = ", ".join(
-        f"CAST(CAST({{{{k{number}}}}} AS text[]) AS {root.relation.columns[column].type}[])"
-        for number, column in enumerate(root.rules.key)
+    # statements of their own: only what begins once the rows are locked sees every reference made before
+    elsewhere = list(referred_to(rules, catalog, last.table, alias, of_batch))
+    refused = f"SELECT DISTINCT k.ord FROM {joined(path)} WHERE {is_shared(elsewhere)}"  # noqa: S608 - names are quoted
+    decided = (
+        f"INSERT INTO {last.decided} SELECT min(k.ord), {alias}.tableoid, {alias}.ctid FROM {joined(path)} "  # noqa: S608
+        f"WHERE {unshared(elsewhere)} GROUP BY {alias}.tableoid, {alias}.ctid"
     )
-    names = ", ".join(f"k{number}" for number in range(len(root.rules.key)))
-    return f"unnest(CAST({{{{ord}}}} AS bigint[]), {arrays}) AS k(ord, {names})"
-
-
-def _key_condition(root: _Level, alias: str) -> str:
-    return " AND ".join(f"{alias}.{quote(column)} = k.k{number}" for number, column in enumerate(root.rules.key))
-
-
-def _join_condition(level: _Level, alias: str, parent: str) -> str:
-    return " AND ".join(f"{alias}.{quote(own)} = {parent}.{quote(theirs)}" for own, theirs in level.join.items())
-
-
-def _joins(path: Sequence[_Level]) -> str:
-    """JOINs of the levels below the root, which is t0 already."""
-    return "".join(
-        f" JOIN {level.relation.sql} AS t{depth} ON {_join_condition(level, f't{depth}', f't{depth - 1}')}"
-        for depth, level in enumerate(path)
-        if depth > 0
+    return Lock(
+        last.table,
+        statement(_lock_child(path)),
+        statement(refused) if last.rules.shared == "refuse" else None,
+        statement(decided),
     )
 
 
-def _ancestors(path: Sequence[_Level]) -> str:
-    """The locked root rows joined down to the parent of the last level."""
-    root = path[0]
-    return f"{_locked_rows(root)} JOIN {root.relation.sql} AS t0 ON {_key_condition(root, 't0')}{_joins(path[:-1])}"
-
-
-def _lock_child(path: Sequence[_Level]) -> str:
+def _lock_child(path: Sequence[Level]) -> str:
     last, alias = path[-1], f"t{len(path) - 1}"
     order = listed(last.rules.key or last.relation.primary_key, alias) or f"{alias}.ctid"
-    joined = f"{_ancestors(path)} JOIN {last.relation.sql} AS {alias} ON "
-    joined += _join_condition(last, alias, f"t{len(path) - 2}")
-    rows = f"SELECT 1 FROM {joined} ORDER BY {order} FOR UPDATE OF {alias}"  # noqa: S608 - names are quoted
+    rows = f"SELECT 1 FROM {joined(path)} ORDER BY {order} FOR UPDATE OF {alias}"  # noqa: S608 - names are quoted
     return f"SELECT count(*) FROM ({rows}) AS locked"  # noqa: S608 - names are quoted
 
 
-def _rewrite(path: Sequence[_Level], verification: Verification | None) -> TextClause:
+def _rewrite(path: Sequence[Level], verification: Verification | None) -> TextClause:
     last = path[-1]
-    source, condition = _locked_rows(path[0]), _key_condition(path[0], "c")
-    if len(path) > 1:
-        source, condition = _ancestors(path), _join_condition(last, "c", f"t{len(path) - 2}")
+    source, condition = locked_rows(path[0]), key_condition(path[0], "c")
+    if last.decided:
+        source, condition = f"{last.decided} AS k", by_place("c")
+    elif len(path) > 1:
+        source, condition = ancestors(path), join_condition(last, "c", f"t{len(path) - 2}")
     if verification is None:
         changed = f"DELETE FROM {last.relation.sql} AS c USING {source} WHERE {condition} RETURNING k.ord"  # noqa: S608
         return statement(f"WITH changed AS ({changed}) {_COUNTED}")
@@ -203,7 +214,7 @@ def _rewrite(path: Sequence[_Level], verification: Verification | None) -> TextC
     return statement(recorded, **parameters)
 
 
-def _assignments(level: _Level) -> tuple[str, dict[str, Any]]:
+def _assignments(level: Level) -> tuple[str, dict[str, Any]]:
     columns = level.relation.columns
     made: list[str] = []
     parameters: dict[str, Any] = {}
@@ -218,17 +229,34 @@ def _assignments(level: _Level) -> tuple[str, dict[str, Any]]:
     return ", ".join(made), parameters
 
 
-def _count(find: _Finder, path: Sequence[_Level]) -> str:
+def _alone(
+    rules: Rules, catalog: Catalog, path: Sequence[Level], of_batch: Callable[[str], str] | None = None
+) -> Sequence[str]:
+    """Conditions under which nobody else needs the rows on the way down."""
+    return [
+        unshared(referred_to(rules, catalog, level.table, f"t{depth}", of_batch))
+        for depth, level in enumerate(path)
+        if level.decided
+    ]
+
+
+def _count(find: _Finder, path: Sequence[Level], alone: Sequence[str]) -> str:
     alias = f"t{len(path) - 1}"
-    rows = f"count(DISTINCT ({alias}.tableoid, {alias}.ctid))"
-    return f"SELECT k.ord, {rows} {find.source()}{_joins(path)}{find.where()} GROUP BY k.ord"
+    where = " AND ".join([each for each in (find.flag, *alone) if each])
+    rows = (
+        f"SELECT min(k.ord) AS ord {find.source()}{joins(path)}{f' WHERE {where}' if where else ''} "
+        f"GROUP BY {alias}.tableoid, {alias}.ctid"
+    )
+    return f"SELECT ord, count(*) FROM ({rows}) AS counted GROUP BY ord"  # noqa: S608 - names are quoted
 
 
-def _unmet(find: _Finder, path: Sequence[_Level]) -> Unmet:
+def _unmet(find: _Finder, path: Sequence[Level], alone: Sequence[str]) -> Unmet:
     level, alias = path[-1], f"t{len(path) - 1}"
     rows = f"count(DISTINCT ({alias}.tableoid, {alias}.ctid))"
     found = [Check("rows", "true")] if level.rules.deletes else list(masked(level.rules, level.relation, alias))
     counts = ", ".join(f"{rows} FILTER (WHERE {each.wrong})" for each in found)
     anything = " OR ".join(each.wrong for each in found)
-    where = f"WHERE {find.done()} AND ({anything}) GROUP BY k.ord"
-    return unmet_of(level.table, f"SELECT k.ord, {counts} {find.source()}{_joins(path)} {where}", found)
+    where = " AND ".join([find.done(), *alone, f"({anything})"])
+    return unmet_of(
+        level.table, f"SELECT k.ord, {counts} {find.source()}{joins(path)} WHERE {where} GROUP BY k.ord", found
+    )

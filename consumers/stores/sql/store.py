@@ -14,7 +14,7 @@ from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.customers import customers_of
 from consumers.stores.sql.dialect import WRITES, Work
 from consumers.stores.sql.dialects import dialect_of, engine_for
-from consumers.stores.sql.failures import DataFailure, translated
+from consumers.stores.sql.failures import DataFailure, SharedFailure, translated
 from consumers.stores.sql.guard import guard_of
 from consumers.stores.sql.links import with_joins
 from consumers.stores.sql.preflight import findings
@@ -164,13 +164,24 @@ class SqlStore:
         """Carry out the batch in one transaction, ledger included; answers in the order of the tasks.
 
         If the database refuses the values of one, each customer is tried in a transaction of its own and the refused
-        ones are FAILED. If it goes away in between, what was committed is in the ledger: the next call finds it.
+        ones are FAILED. Those whose rows the rules refuse for being shared are left out of the batch first. If it goes
+        away in between, what was committed is in the ledger: the next call finds it.
         """
         try:
             return self._together(tasks)
+        except SharedFailure as failure:
+            shared = failure.ordinals
         except DataFailure:
-            pass  # taken apart below, outside the handler, so that no later error is chained to this one
-        return [self._alone(task) for task in tasks]
+            shared = (
+                frozenset()
+            )  # taken apart below, outside the handler, so that no later error is chained to this one
+        customers = customers_of([task.customer_id for task in tasks], self._rules.customer.type)
+        rest = [task for task in tasks if customers.ordinal(task) not in shared]
+        if len(rest) == len(tasks):
+            return [self._alone(task) for task in tasks]
+        # those who share rows only among themselves are still done together
+        done = iter(self.anonymize(rest))
+        return [self._alone(task) if customers.ordinal(task) in shared else next(done) for task in tasks]
 
     def close(self) -> None:
         """Release connections."""

@@ -15,10 +15,10 @@ from consumers.stores.sql.catalog import Catalog, Column, read_catalog
 from consumers.stores.sql.dialect import Rows
 from consumers.stores.sql.dialects.postgresql_ddl import PostgresDdl
 from consumers.stores.sql.engine import engine_to
-from consumers.stores.sql.failures import not_verified
+from consumers.stores.sql.failures import SharedFailure, not_verified
 from consumers.stores.sql.ledger import COLUMNS, PostgresLedger, postgresql_ledger_ddl
 from consumers.stores.sql.names import array, integers
-from consumers.stores.sql.plan import Plan, plan_for
+from consumers.stores.sql.plan import Lock, Plan, plan_for
 from consumers.stores.sql.unmet import unmet_rows
 from consumers.stores.sql.verification import KEY, violated
 
@@ -115,9 +115,9 @@ class PostgresWork:
         if not locked:
             return rows
         arrays, key = self._arrays(locked), secrets.randbits(63)
+        connection.exec_driver_sql("; ".join(self._plan.creates))
         for lock in self._plan.lock_children:
-            connection.execute(lock, arrays)
-        connection.exec_driver_sql("; ".join(each.create for each in self._plan.verifications.values()))
+            _lock(connection, lock, arrays)
         for table, change in self._plan.rewrites:
             keyed = {**arrays, KEY: key} if table in self._plan.verifications else arrays
             for ordinal, count in connection.execute(change, keyed):
@@ -132,3 +132,11 @@ class PostgresWork:
     def _arrays(self, locked: Sequence[Any]) -> dict[str, str]:
         ordinals, *keys = zip(*locked, strict=True)
         return {"ord": integers(ordinals)} | {f"k{n}": array(keys[n]) for n in range(self._plan.key_size)}
+
+
+def _lock(connection: Connection, lock: Lock, arrays: Mapping[str, str]) -> None:
+    connection.execute(lock.rows, arrays)
+    if lock.refused is not None and (found := connection.execute(lock.refused, arrays).scalars().all()):
+        raise SharedFailure(lock.table, found)
+    if lock.decided is not None:
+        connection.execute(lock.decided, arrays)

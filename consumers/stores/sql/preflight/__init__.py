@@ -12,6 +12,7 @@
 | `token_unique` | the token's unique constraint is not there |
 | `key`, `row_key` | rows could not be addressed one by one |
 | `join`, `shared_rows` | a child's parent is not clear, or its rows may belong to two customers |
+| `shared_reference` | who refers to a shared row could not be told for certain |
 | `missing_index` | a lookup would scan the table for every batch |
 | `not_null`, `too_long`, `type_mismatch`, `enum_member`, `generated_column` | the new value does not fit |
 | `unique`, `check_constraint`, `foreign_key` | the new value may violate it, so it cannot be proven safe |

@@ -23,6 +23,7 @@ class Level(NamedTuple):
     key: Sequence[str]
     staged: str
     drawn: Sequence[str]
+    found: str  # where the rows of a shared table stand before it is decided which nobody else needs
 
     @property
     def changes(self) -> bool:
@@ -42,6 +43,12 @@ class Level(NamedTuple):
             for number, column in enumerate(self.key)
         ]
 
+    def typed_key(self, words: Words) -> list[str]:
+        """Those columns as they are created."""
+        columns, rowid = self.relation.columns, self.relation.rowid
+        types = [words.ord_type if name == rowid else words.type_of(columns[name]) for name in self.key]
+        return [f"{kept} {kind}" for kept, kind in zip(self.staged_key(), types, strict=True)]
+
     def by_join(self, alias: str, parent: str) -> str:
         """Rows of the table under `alias` that hang on those of its parent."""
         return " AND ".join(f"{alias}.{quote(own)} = {parent}.{quote(theirs)}" for own, theirs in self.join.items())
@@ -59,4 +66,6 @@ def _level(words: Words, rules: Rules, catalog: Catalog, number: int, name: str)
     join = resolve_join(rules, catalog, name) if table.parent else None
     key = identity_of(table, relation)
     staged = words.temporary(schema, f"lapse_stage_{number}")
-    return Level(name, table, relation, join or {}, key, staged, [column for column in key if column in table.mask])
+    drawn = [column for column in key if column in table.mask]
+    found = words.temporary(schema, f"lapse_found_{number}") if table.shared else ""
+    return Level(name, table, relation, join or {}, key, staged, drawn, found)

@@ -4,7 +4,7 @@ Rows are staged from the root down, before anything changes, and rewritten from 
 of a batch is the number of tables, never of customers.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import TextClause
@@ -13,8 +13,10 @@ from consumers.domain.errors import PermanentError
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.names import listed, quote, statement
+from consumers.stores.sql.sharing import referred_to, unshared
 from consumers.stores.sql.staged.expressions import fresh_uuid, rewritten
 from consumers.stores.sql.staged.levels import PICKED, Level, levels_of
+from consumers.stores.sql.staged.shared import Shared, shared_rows
 from consumers.stores.sql.staged.verification import Check, checks, masked, prints
 from consumers.stores.sql.staged.words import Words
 from consumers.stores.sql.unmet import Unmet, unmet_of
@@ -23,12 +25,14 @@ from consumers.stores.sql.unmet import Unmet, unmet_of
 class Stage(NamedTuple):
     """One table of the batch. `change` and what follows is None where rows are only passed through to their children.
 
-    `places` name the columns of `violations`, behind the customer's ordinal; `left` counts rows that had to go.
+    `shared` comes before `fill`. `places` name the columns of `violations`, behind the customer's ordinal;
+    `left` counts rows that had to go.
     """
 
     table: str
     drop: str
     create: str
+    shared: Shared | None
     fill: TextClause
     change: TextClause | None
     counts: TextClause
@@ -80,10 +84,18 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
         lock=statement(_pick(words, picked, root, f"{find.source()}{find.where()}")),
         kept=statement(f"SELECT DISTINCT ord FROM {picked}"),  # noqa: S608
         forget=statement(f"DELETE FROM {picked} WHERE ord = {{{{ord}}}}"),  # noqa: S608
-        stages=[_stage(words, path, picked) for path in needed],
-        counts=[(path[-1].table, statement(_count(find, path))) for path in paths if path[-1].changes],
+        stages=[_stage(words, path, picked, _elsewhere(rules, catalog, path, picked)) for path in needed],
+        counts=[
+            (path[-1].table, statement(_count(find, path, _alone(rules, catalog, path, find.asked))))
+            for path in paths
+            if path[-1].changes
+        ],
         unflagged=statement(f"SELECT DISTINCT k.ord {find.source()}{find.where()}") if root.rules.flag else None,
-        unmet=[_unmet(words, find, path) for path in paths if path[-1].rules.mask or path[-1].rules.deletes],
+        unmet=[
+            _unmet(words, find, path, _alone(rules, catalog, path))
+            for path in paths
+            if path[-1].rules.mask or path[-1].rules.deletes
+        ],
         reopen=_reopen(words, find, picked, root) if root.rules.flag else (),
     )
 
@@ -96,7 +108,8 @@ class _Finder:
         column = root.relation.columns[rules.customer_column]
         found = words.is_customer(f"t0.{quote(column.name)}", column, rules.customer.type)
         self._from = f"FROM {words.customers(rules.customer.type)} {words.join} {root.relation.sql} AS t0 ON {found}"
-        self._flag = f" WHERE t0.{quote(root.rules.flag)} IS NOT TRUE" if root.rules.flag else ""
+        self.flag = f"t0.{quote(root.rules.flag)} IS NOT TRUE" if root.rules.flag else ""
+        self._words, self._column, self._kind = words, column, rules.customer.type
 
     def source(self) -> str:
         """FROM … JOIN the root as t0."""
@@ -104,11 +117,16 @@ class _Finder:
 
     def where(self) -> str:
         """The condition for rows not anonymized yet."""
-        return self._flag
+        return f" WHERE {self.flag}" if self.flag else ""
+
+    def asked(self, root: str) -> str:
+        """Finds something where the root row under this alias is of a customer asked for."""
+        same = self._words.is_customer(f"{root}.{quote(self._column.name)}", self._column, self._kind)
+        return f"SELECT 1 FROM {self._words.customers(self._kind)} WHERE {same}"  # noqa: S608 - names are quoted
 
     def done(self) -> str:
         """The condition for rows that count as anonymized."""
-        return self._flag.replace(" IS NOT TRUE", " IS TRUE")
+        return self.flag.replace(" IS NOT TRUE", " IS TRUE")
 
 
 def _pick(words: Words, picked: str, root: Level, found: str) -> str:
@@ -118,7 +136,7 @@ def _pick(words: Words, picked: str, root: Level, found: str) -> str:
 def _reopen(words: Words, find: _Finder, picked: str, root: Level) -> list[TextClause]:
     sets = [(root.rules.flag or "", "FALSE"), *_as_it_was(root, {root.rules.flag})]
     change = words.update(root.relation, picked, root.by_key("c", "s"), sets)
-    return [statement(_pick(words, picked, root, f"{find.source()}{find.done()}")), statement(change)]
+    return [statement(_pick(words, picked, root, f"{find.source()} WHERE {find.done()}")), statement(change)]
 
 
 def _keys(level: Level) -> str:
@@ -127,17 +145,22 @@ def _keys(level: Level) -> str:
 
 def _create(words: Words, name: str, level: Level, printed: Mapping[str, str]) -> str:
     columns = level.relation.columns
-    typed = [f"k{number} {_key_type(words, level, column)}" for number, column in enumerate(level.key)]
+    typed = level.typed_key(words)
     typed += [f"{each} {words.print_type}" for each in printed]
     typed += [f"n{number} {words.type_of(columns[column])}" for number, column in enumerate(level.drawn)]
     return f"CREATE TEMPORARY TABLE {name} (ord {words.ord_type}, {', '.join(typed)})"
 
 
-def _key_type(words: Words, level: Level, column: str) -> str:
-    return words.ord_type if column == level.relation.rowid else words.type_of(level.relation.columns[column])
+def _elsewhere(rules: Rules, catalog: Catalog, path: Sequence[Level], picked: str) -> Sequence[str]:
+    """Conditions one of which is true where somebody else needs a row of the last level, if it is shared."""
+
+    def of_batch(root: str) -> str:
+        return f"SELECT 1 FROM {picked} AS b WHERE {path[0].by_key(root, 'b')}"  # noqa: S608 - names are quoted
+
+    return list(referred_to(rules, catalog, path[-1].table, "c", of_batch)) if path[-1].found else []
 
 
-def _stage(words: Words, path: Sequence[Level], picked: str) -> Stage:
+def _stage(words: Words, path: Sequence[Level], picked: str, elsewhere: Sequence[str]) -> Stage:
     level = path[-1]
     if not level.key:
         raise KeyError(level.table)
@@ -157,7 +180,8 @@ def _stage(words: Words, path: Sequence[Level], picked: str) -> Stage:
         table=level.table,
         drop=f"{words.drop} IF EXISTS {level.staged}",
         create=_create(words, level.staged, level, printed),
-        fill=_fill(words, path, picked, printed),
+        shared=shared_rows(words, path, elsewhere) if level.found else None,
+        fill=_fill(words, path, picked, printed, elsewhere),
         change=change,
         counts=statement(f"SELECT ord, count(*) FROM {level.staged} GROUP BY ord"),  # noqa: S608
         violations=violations,
@@ -166,11 +190,19 @@ def _stage(words: Words, path: Sequence[Level], picked: str) -> Stage:
     )
 
 
-def _fill(words: Words, path: Sequence[Level], picked: str, printed: Mapping[str, str]) -> TextClause:
+def _fill(
+    words: Words, path: Sequence[Level], picked: str, printed: Mapping[str, str], elsewhere: Sequence[str]
+) -> TextClause:
     level = path[-1]
     drawn = {f"n{number}": fresh_uuid(words) for number, _ in enumerate(level.drawn)}
     columns = ", ".join(["ord", *level.staged_key(), *printed, *drawn])
     cells = ", ".join(["s.ord", *(f"c.{quote(column)}" for column in level.key), *printed.values(), *drawn.values()])
+    if level.found:
+        rows = (
+            f"SELECT {cells} FROM {level.found} AS s {words.join} {level.relation.sql} AS c "  # noqa: S608 - as above
+            f"ON {level.by_key('c', 's')} WHERE {unshared(elsewhere)}"
+        )
+        return statement(f"INSERT INTO {level.staged} ({columns}) {rows}")
     if len(path) == 1:
         rows = f"SELECT {cells} FROM {picked} AS s {words.join} {level.relation.sql} AS c ON {level.by_key('c', 's')}"  # noqa: S608
     else:
@@ -221,9 +253,22 @@ def _left(words: Words, level: Level) -> str:
     return f"SELECT count(*) {rows}"
 
 
-def _count(find: _Finder, path: Sequence[Level]) -> str:
+def _alone(
+    rules: Rules, catalog: Catalog, path: Sequence[Level], of_batch: Callable[[str], str] | None = None
+) -> Sequence[str]:
+    """Conditions under which nobody else needs the rows on the way down."""
+    return [
+        unshared(referred_to(rules, catalog, level.table, f"t{depth}", of_batch))
+        for depth, level in enumerate(path)
+        if level.found
+    ]
+
+
+def _count(find: _Finder, path: Sequence[Level], alone: Sequence[str]) -> str:
     last, alias = path[-1], f"t{len(path) - 1}"
-    rows = f"SELECT DISTINCT k.ord, {listed(last.key, alias)} {find.source()}{_joins(find, path)}{find.where()}"
+    where = " AND ".join([each for each in (find.flag, *alone) if each])
+    rows = f"SELECT min(k.ord) AS ord {find.source()}{_joins(find, path)}{f' WHERE {where}' if where else ''} "
+    rows += f"GROUP BY {listed(last.key, alias)}"
     return f"SELECT ord, count(*) FROM ({rows}) AS counted GROUP BY ord"  # noqa: S608 - names are quoted
 
 
@@ -236,13 +281,14 @@ def _joins(find: _Finder, path: Sequence[Level]) -> str:
     )
 
 
-def _unmet(words: Words, find: _Finder, path: Sequence[Level]) -> Unmet:
+def _unmet(words: Words, find: _Finder, path: Sequence[Level], alone: Sequence[str]) -> Unmet:
     level, alias = path[-1], f"t{len(path) - 1}"
     found = [Check("rows", "TRUE")] if level.rules.deletes else list(masked(words, level, alias))
     wrong = {f"w{number}": each.wrong for number, each in enumerate(found)}
     cells = ["k.ord AS ord", *(f"{alias}.{quote(column)} AS k{number}" for number, column in enumerate(level.key))]
     cells += [f"({condition}) AS {name}" for name, condition in wrong.items()]
-    rows = f"SELECT DISTINCT {', '.join(cells)} {find.source()}{_joins(find, path)}{find.done()}"
+    where = " AND ".join([each for each in (find.done(), *alone) if each])
+    rows = f"SELECT DISTINCT {', '.join(cells)} {find.source()}{_joins(find, path)}{f' WHERE {where}' if where else ''}"
     counts, anything = ", ".join(f"sum({name})" for name in wrong), " OR ".join(wrong)
     sql = f"SELECT ord, {counts} FROM ({rows}) AS looked WHERE {anything} GROUP BY ord"  # noqa: S608 - names are quoted
     return unmet_of(level.table, sql, found)

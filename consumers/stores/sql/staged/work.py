@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from consumers.stores.sql.dialect import Rows
-from consumers.stores.sql.failures import not_verified
+from consumers.stores.sql.failures import SharedFailure, not_verified
 from consumers.stores.sql.staged.plan import Stage, StagedPlan
+from consumers.stores.sql.staged.shared import Shared
 from consumers.stores.sql.unmet import unmet_rows
 from consumers.stores.sql.verification import KEY
 
@@ -68,6 +69,8 @@ class StagedWork:
         for stage in self._plan.stages:
             connection.exec_driver_sql(stage.drop)
             connection.exec_driver_sql(stage.create)
+            if stage.shared is not None:
+                _find(connection, stage.table, stage.shared)
             connection.execute(stage.fill, {KEY: key})
         for stage in reversed(self._plan.stages):
             if stage.change is not None:
@@ -77,12 +80,23 @@ class StagedWork:
             _verify(connection, stage, key)
         for stage in self._plan.stages:
             connection.exec_driver_sql(stage.drop)
+            if stage.shared is not None:
+                connection.exec_driver_sql(stage.shared.drop)
         return rows
 
     def _customers(self, ids: Sequence[str]) -> dict[str, str]:
         # by id: two batches wait for each other instead of deadlocking
         numbered = sorted((each, ordinal) for ordinal, each in enumerate(ids, start=1))
         return {"customers": json.dumps([[ordinal, self._value(each)] for each, ordinal in numbered])}
+
+
+def _find(connection: Connection, table: str, shared: Shared) -> None:
+    connection.exec_driver_sql(shared.drop)
+    connection.exec_driver_sql(shared.create)
+    connection.execute(shared.find)
+    connection.execute(shared.lock)
+    if shared.refused is not None and (found := connection.execute(shared.refused).scalars().all()):
+        raise SharedFailure(table, found)
 
 
 def _count(connection: Connection, stage: Stage, rows: Rows) -> None:
