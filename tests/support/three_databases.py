@@ -40,16 +40,20 @@ class Crm:
         else:
             other_databases.add_customers(self.database, numbers)
 
+    def named(self, sql: str) -> str:
+        """SQL with the schema in the place of `{}`."""
+        return sql.replace("{}", self._prefix)
+
     def run(self, **by_kind: str) -> None:
         """Carry out the statement of this kind, or that of `every`."""
-        self.database.run(by_kind.get(self.kind, by_kind.get("every", "")).replace("{}", self._prefix))
+        self.database.run(self.named(by_kind.get(self.kind, by_kind.get("every", ""))))
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query."""
-        return self.database.rows(query.replace("{}", self._prefix))
+        return self.database.rows(self.named(query))
 
     def carried_out(self) -> set[str]:
-        """Outcomes in the ledger by customer."""
+        """Customers with a row in the ledger."""
         schema = "lapse." if isinstance(self.database, Database) else ""
         return {row[0] for row in self.database.rows(f"SELECT customer_id FROM {schema}lapse_ledger")}
 
