@@ -7,7 +7,7 @@ from psycopg import errors
 from sqlalchemy import exc
 
 from consumers.domain.errors import LapseError, PermanentError, TransientError
-from consumers.stores.sql.failures import DataFailure, classify, translated
+from consumers.stores.sql.failures import DataFailure, TooSlowError, classify, translated
 
 WRAPPERS: dict[type[psycopg.Error], type[exc.DBAPIError]] = {
     psycopg.OperationalError: exc.OperationalError,
@@ -33,7 +33,7 @@ def wrapped(original: psycopg.Error) -> exc.DBAPIError:
         (errors.CannotConnectNow("CANARY"), TransientError, "57P03"),
         (errors.TooManyConnections("CANARY"), TransientError, "53300"),
         (errors.DiskFull("CANARY"), TransientError, "53100"),
-        (errors.QueryCanceled("CANARY"), TransientError, "57014"),
+        (errors.QueryCanceled("CANARY"), TooSlowError, "57014"),
         (errors.LockNotAvailable("CANARY"), TransientError, "55P03"),
         (errors.DeadlockDetected("CANARY"), TransientError, "40P01"),
         (errors.SerializationFailure("CANARY"), TransientError, "40001"),
@@ -68,6 +68,7 @@ def test_error_is_classified_by_the_table(original: psycopg.Error, expected: typ
         (6, TransientError),  # a temporary file is gone
         (28, TransientError),  # no room for one
         (1213, TransientError),
+        (1969, TooSlowError),
         (1062, DataFailure),
         (1146, PermanentError),
     ],

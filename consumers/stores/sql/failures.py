@@ -3,7 +3,8 @@
 | error (PostgreSQL's SQLSTATEs)                               | answer       | what the caller does                  |
 |--------------------------------------------------------------|--------------|---------------------------------------|
 | refused, lost, shut down, no room (08, 53, 57, 58, XX)       | retry        | TransientError: pause, back off, again |
-| connect, statement or lock timeout (57014, 55P03), pool full | retry        | the same                              |
+| connect or lock timeout (55P03), pool full                   | retry        | the same                              |
+| statement timeout (57014)                                    | retry        | the same, with fewer customers at once |
 | deadlock, serialization failure (40)                         | retry        | the same                              |
 | password, role, permission, read-only (28, 42501, 25, 3D)    | retry        | the same: it is a person's to grant   |
 | data of one customer (22, 23, 44, P0: raised by a trigger)   | give up      | one by one; that one is FAILED        |
@@ -51,8 +52,13 @@ _MARIADB_DATA = frozenset(
 # SQLite's primary codes: what is behind them, as in BUSY_SNAPSHOT, says which kind of the same
 _SQLITE_AWAY = ("BUSY", "LOCKED", "INTERRUPT", "IOERR", "FULL", "CANTOPEN", "PERM", "READONLY", "PROTOCOL", "NOMEM")
 _SQLITE_DATA = ("CONSTRAINT", "TOOBIG", "MISMATCH")
+_TOO_SLOW = frozenset({"57014", "1969", "3024", "SQLITE_INTERRUPT"})
 NOT_VERIFIED = "not_verified"
 SHARED = "shared"
+
+
+class TooSlowError(TransientError):
+    """A statement takes longer than `statement_timeout`."""
 
 
 class DataFailure(PoisonError):  # noqa: N818 - where a batch can be taken apart, callers never see it
@@ -92,6 +98,8 @@ def classify(error: exc.SQLAlchemyError) -> LapseError:
     original = error.orig if isinstance(error, exc.StatementError) and error.orig is not None else error
     state = _state(original)
     code = state or type(original).__name__
+    if state in _TOO_SLOW:
+        return TooSlowError(code=code)
     if _is_away(error, state):
         return TransientError(f"the database is away ({code})", code=code)
     if _is_data(error, state):

@@ -14,9 +14,10 @@ from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.customers import customers_of
 from consumers.stores.sql.dialect import WRITES, Work
 from consumers.stores.sql.dialects import dialect_of, engine_for
-from consumers.stores.sql.failures import DataFailure, SharedFailure, translated
+from consumers.stores.sql.failures import DataFailure, SharedFailure, TooSlowError, translated
 from consumers.stores.sql.guard import guard_of
 from consumers.stores.sql.links import with_joins
+from consumers.stores.sql.pace import TOO_LARGE, Pace, patient
 from consumers.stores.sql.preflight import findings
 
 
@@ -29,7 +30,8 @@ class SqlStore:
 
     def __init__(self, rules: Rules, connect: Callable[[Rules], Engine] = engine_for) -> None:
         self._rules, self._dialect = rules, dialect_of(rules)
-        self._engine = connect(rules)
+        self._engine, self._patient = connect(rules), connect(patient(rules))
+        self._pace = Pace()
         self._digest = rules_digest(rules)
         kept = rules.ledger
         self._ledger = self._dialect.ledger(kept.schema_name, rules.service, self._digest) if kept else None
@@ -165,34 +167,52 @@ class SqlStore:
 
         If the database refuses the values of one, each customer is tried in a transaction of its own and the refused
         ones are FAILED. Those whose rows the rules refuse for being shared are left out of the batch first. If it goes
-        away in between, what was committed is in the ledger: the next call finds it.
+        away in between, what was committed is in the ledger: the next call finds it. If a statement takes too long the
+        next call goes in smaller parts, in the end customer by customer with more time.
         """
+        answers: list[Carried] = []
+        slow: list[tuple[int, str]] = []
+        patiently = self._pace.alone
+        for part in self._pace.parts(tasks):
+            try:
+                answers += self._part(part)
+            except TooSlowError as failure:
+                slow.append((len(part), failure.code))
+            if sum(size for size, _ in slow) > 1:
+                break  # one customer by himself holds up nobody; more may mean that the database is slow
+        if slow:
+            size, code = slow[-1]
+            self._pace.too_slow(size)
+            raise TooSlowError(code=TOO_LARGE if patiently and len(slow) == 1 else code)
+        self._pace.went_well()
+        return answers
+
+    def close(self) -> None:
+        """Release connections."""
+        self._engine.dispose()
+        self._patient.dispose()
+
+    def _part(self, tasks: Sequence[Task]) -> list[Carried]:
         try:
             return self._together(tasks)
         except SharedFailure as failure:
             shared = failure.ordinals
         except DataFailure:
-            shared = (
-                frozenset()
-            )  # taken apart below, outside the handler, so that no later error is chained to this one
+            shared = frozenset()
+        # taken apart here, outside the handler, so that no later error is chained to this one
         customers = customers_of([task.customer_id for task in tasks], self._rules.customer.type)
         rest = [task for task in tasks if customers.ordinal(task) not in shared]
         if len(rest) == len(tasks):
             return [self._alone(task) for task in tasks]
         # those who share rows only among themselves are still done together
-        done = iter(self.anonymize(rest))
+        done = iter(self._part(rest) if rest else ())
         return [self._alone(task) if customers.ordinal(task) in shared else next(done) for task in tasks]
-
-    def close(self) -> None:
-        """Release connections."""
-        self._engine.dispose()
 
     @translated
     def _together(self, tasks: Sequence[Task]) -> list[Carried]:
-        if not tasks:
-            return []
         customers = customers_of([task.customer_id for task in tasks], self._rules.customer.type)
-        with self._engine.execution_options(**{WRITES: True}).begin() as connection:
+        engine = self._patient if self._pace.alone and len(tasks) == 1 else self._engine
+        with engine.execution_options(**{WRITES: True}).begin() as connection:
             return carry_out(connection, self._planned(connection), self._ledger, customers, tasks)
 
     @translated
