@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from consumers.local import Services, running
 from consumers.local.safety import own_environment, refuse_foreign
+from tests.support import northwind
 
 # a shared machine: an example may be slow without being wrong
 settings.register_profile("lapse", deadline=None)
@@ -99,9 +100,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("conformance: " + ", ".join(f"{store} {n}" for store, n in stores.items()))
 
 
+def lacks_northwind(report: pytest.TestReport) -> bool:
+    """Whether a test was skipped for want of the one file that cannot lie in this repository."""
+    return northwind.PATH is None and report.nodeid.startswith("tests/e2e/test_northwind.py::")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In CI a skipped test is a failed run: nothing is proven by it."""
+    """In CI a skipped test is a failed run: nothing is proven by it. But what needs data of others may lack them."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    skipped = reporter.stats.get("skipped", []) if reporter else []
+    skipped = [each for each in (reporter.stats.get("skipped", []) if reporter else []) if not lacks_northwind(each)]
     if skipped and os.environ.get("CI") and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -19,6 +19,7 @@ from consumers.stores import (
     Outlook,
     Rules,
     SqlStore,
+    acceptance,
     draft,
     load_rules,
     markdown,
@@ -125,6 +126,9 @@ def _print(rows: list[dict[str, str]], files: int) -> None:
         typer.echo(
             f"{row['service']}: {row['place']}: {row['code']}: {row['message']}\n{indent(row['repair'], '    ')}"
         )
+        if row["shape"]:
+            entry = acceptance(row["code"], row["place"], row["shape"])
+            typer.echo(f"    or, if you answer for it, in the rules file:\n{indent(entry, '    ')}")
     typer.echo(f"{len(rows)} findings in {files} files")
 
 

@@ -57,6 +57,7 @@ class Finding(NamedTuple):
     """Something that would fail or leak. `place` is a path such as tables.customers.mask.email.
 
     `ddl` is SQL that repairs it by adding what Lapse needs and can be run again; empty where a person has to choose.
+    `shape` is a digest of what it is said about, by which a person may accept it; empty where nobody may.
     """
 
     code: str
@@ -64,3 +65,4 @@ class Finding(NamedTuple):
     message: str
     repair: str
     ddl: str = ""
+    shape: str = ""

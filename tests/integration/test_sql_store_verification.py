@@ -54,6 +54,14 @@ MEDDLING = {
         trigger("BEFORE DELETE", "notes", "IF OLD.customer = 2 THEN RETURN NULL; END IF;", "OLD"),
         "notes.rows",
     ),
+    "a row left as it was": (
+        trigger("BEFORE UPDATE", "orders", "IF OLD.customer = 2 THEN RETURN NULL; END IF;"),
+        "orders.row",
+    ),
+    "a root row left as it was": (
+        trigger("BEFORE UPDATE", "customers", "IF OLD.id = 2 THEN RETURN NULL; END IF;"),
+        "customers.row",
+    ),
     "a fresh value that is the old one": (
         trigger("BEFORE UPDATE", "customers", "IF OLD.id = 2 THEN NEW.email := OLD.email; END IF;"),
         "customers.email",

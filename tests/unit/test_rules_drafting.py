@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.domain.errors import PermanentError
+from consumers.stores.rules.written import comment, written
 from consumers.stores.sql.catalog import Catalog, Column, ForeignKey, Relation
 from consumers.stores.sql.drafting.customers import customer_column, customer_table
 from consumers.stores.sql.drafting.personal import Kind, looks_personal
 from consumers.stores.sql.drafting.reach import parents
-from consumers.stores.sql.drafting.written import comment, written
 from consumers.yaml_text import read_yaml
 
 
@@ -129,7 +129,7 @@ def test_customer_column_that_is_not_clear_is_asked_for_with_candidates() -> Non
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=63)
 
 
-@given(st.dictionaries(names, names | st.lists(names, max_size=30), min_size=1, max_size=4))
+@given(st.dictionaries(names, names | st.lists(names, min_size=1, max_size=30), min_size=1, max_size=4))
 def test_whatever_names_hold_reads_back_as_it_was(values: dict[str, str | list[str]]) -> None:
     document = {"version": 1, "tables": {"ta\nble": {"key": ["a", *values], "mask": values, "keep": values}}}
     remarks = comment(values)

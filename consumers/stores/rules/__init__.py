@@ -10,6 +10,7 @@ from consumers.stores.rules.register import register
 from consumers.stores.rules.report import markdown
 from consumers.stores.rules.s3 import S3Rules
 from consumers.stores.rules.schema import rules_schema
+from consumers.stores.rules.written import acceptance
 
 __all__ = [
     "AnyRules",
@@ -20,6 +21,7 @@ __all__ = [
     "RulesError",
     "S3Rules",
     "Table",
+    "acceptance",
     "load_rules",
     "load_sql_rules",
     "markdown",

@@ -51,6 +51,7 @@ Name = Annotated[str, Field(min_length=1, max_length=63)]  # PostgreSQL cuts lon
 Names = Annotated[tuple[Name, ...], BeforeValidator(sequence)]
 Service = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 Purpose = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
+ACCEPTABLE = ("check_constraint", "trigger", "unique")
 Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True), SkipJsonSchema()]
 
 
@@ -133,6 +134,22 @@ class Table(Frozen):
         return (column for columns in self.keep.values() for column in columns)
 
 
+def _acceptable(written: object) -> object:
+    if written not in ACCEPTABLE:
+        repair = f"only {', '.join(ACCEPTABLE)} may be accepted; repair what else was found, or change the rules."
+        raise refusal("accepted", "nobody may accept this finding.", repair)
+    return written
+
+
+class Accepted(Frozen):
+    """A finding of pre-flight that a person answers for, as long as the table keeps the shape it was found in."""
+
+    code: Annotated[Literal["check_constraint", "trigger", "unique"], BeforeValidator(_acceptable)]
+    at: Annotated[str, Field(min_length=1)]
+    shape: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    why: Reason
+
+
 class Rules(Frozen):
     """The rules of a service on SQL. `root` is the table that holds the customer id; all others hang below it."""
 
@@ -145,6 +162,7 @@ class Rules(Frozen):
     ledger: Annotated[Ledger | None, BeforeValidator(_none_or)]
     tables: Annotated[Mapping[Name, Table], Field(min_length=1)]
     ignore: Mapping[Reason, Names] = Field(default_factory=dict)
+    accepted: Annotated[tuple[Accepted, ...], BeforeValidator(sequence)] = ()
 
     @property
     def root(self) -> str:

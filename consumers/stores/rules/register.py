@@ -24,7 +24,8 @@ def register(rules: AnyRules) -> dict[str, Any]:
     """The register of one service as plain JSON values.
 
     `tables` says for each mapped table what happens to its rows and columns; `ignored` which tables are left alone and
-    why; `links` lists every column kept by which rows can be joined or traced to a customer, the ledger's included.
+    why, `accepted` which findings of pre-flight somebody answers for; `links` lists every column kept by which rows can
+    be joined or traced to a customer, the ledger's included.
     A service on S3 has `bucket` and `objects` instead, one on a store of somebody else `kind` and `groups`.
     """
     if isinstance(rules, CustomRules):
@@ -61,6 +62,7 @@ def _database(rules: Rules) -> dict[str, Any]:
         "votes": rules.guard is not None,
         "tables": [_table(rules, name, table) for name, table in rules.tables.items()],
         "ignored": [{"table": name, "why": reason} for reason, names in rules.ignore.items() for name in names],
+        "accepted": [{"finding": each.code, "at": each.at, "why": each.why} for each in rules.accepted],
         "links": [each._asdict() for each in _all_links(rules)],
     }
 

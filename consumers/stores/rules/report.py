@@ -46,6 +46,9 @@ def _database(register: Mapping[str, Any]) -> Iterator[str]:
     if register["ignored"]:
         yield "### Ignored"
         yield _rows(("table", "why"), [(each["table"], each["why"]) for each in register["ignored"]])
+    if register["accepted"]:
+        yield "### Findings that are accepted"
+        yield _rows(("finding", "at", "why"), [tuple(each.values()) for each in register["accepted"]])
 
 
 def _table(table: Mapping[str, Any]) -> Iterator[str]:

@@ -42,7 +42,10 @@ class Column(NamedTuple):
 
 
 class Index(NamedTuple):
-    """One valid index. `columns` in order, "" for an expression; `touched` also names those inside expressions."""
+    """One valid index. `columns` in order, "" for an expression; `touched` also names those inside expressions.
+
+    `definition` is the database's own text, as it is of checks and triggers.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -53,6 +56,7 @@ class Index(NamedTuple):
     nulls_equal: bool
     method: str
     constraint: bool
+    definition: str = ""
 
     @property
     def plain(self) -> bool:
@@ -65,15 +69,18 @@ class Check(NamedTuple):
 
     name: str
     columns: frozenset[str]
+    definition: str = ""
 
 
 class Trigger(NamedTuple):
-    """A user's trigger or rewrite rule that is switched on."""
+    """A user's trigger or rewrite rule that is switched on. `after`: it runs once a row has been changed."""
 
     name: str
     is_rule: bool
     on_update: bool
     on_delete: bool
+    after: bool = False
+    definition: str = ""
 
 
 class ForeignKey(NamedTuple):
@@ -152,7 +159,7 @@ def read_catalog(connection: Connection, schemas: Sequence[str]) -> Catalog:
             {found["name"]: _column(found) for found in columns.get(table, ())},
             [_index(found) for found in indexes.get(table, ()) if found["valid"]],
             frozenset(found["name"] for found in indexes.get(table, ()) if not found["valid"]),
-            [Check(found["name"], frozenset(found["columns"] or ())) for found in checks.get(table, ())],
+            [_check(found) for found in checks.get(table, ())],
             [_trigger(found) for found in triggers.get(table, ())],
             partition=row["partition"],
         )
@@ -192,11 +199,23 @@ def _index(row: Mapping[Any, Any]) -> Index:
         nulls_equal=row["nulls_equal"],
         method=row["method"],
         constraint=row["is_constraint"],
+        definition=row["definition"],
     )
 
 
+def _check(row: Mapping[Any, Any]) -> Check:
+    return Check(row["name"], frozenset(row["columns"] or ()), row["definition"])
+
+
 def _trigger(row: Mapping[Any, Any]) -> Trigger:
-    return Trigger(row["name"], row["is_rule"], row["on_update"], row["on_delete"])
+    return Trigger(
+        row["name"],
+        row["is_rule"],
+        row["on_update"],
+        row["on_delete"],
+        after=row["after"],
+        definition=row["definition"],
+    )
 
 
 def _foreign_key(row: Mapping[Any, Any]) -> ForeignKey:

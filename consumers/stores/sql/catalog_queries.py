@@ -34,6 +34,7 @@ ORDER BY c.oid, a.attnum
 INDEXES = statement("""
 SELECT n.nspname AS schema, c.relname AS relation, x.relname AS name, i.indisunique AS is_unique,
        i.indisprimary AS is_primary, i.indpred IS NOT NULL AS partial, m.amname AS method, i.indisvalid AS valid,
+       pg_get_indexdef(x.oid) AS definition,
        EXISTS (SELECT FROM pg_constraint AS k WHERE k.conindid = x.oid AND k.conrelid = c.oid) AS is_constraint,
        coalesce(CAST(to_jsonb(i) ->> 'indnullsnotdistinct' AS boolean), false) AS nulls_equal,
        (SELECT array_agg(coalesce(CAST(a.attname AS text), '') ORDER BY k.position)
@@ -53,7 +54,7 @@ WHERE n.nspname = ANY({{schemas}})
 """)
 
 CHECKS = statement("""
-SELECT n.nspname AS schema, c.relname AS relation, k.conname AS name,
+SELECT n.nspname AS schema, c.relname AS relation, k.conname AS name, pg_get_constraintdef(k.oid) AS definition,
        (SELECT array_agg(CAST(a.attname AS text)) FROM pg_attribute AS a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND (a.attnum = ANY(k.conkey) OR 0 = ANY(k.conkey))) AS columns
 FROM pg_constraint AS k
@@ -78,14 +79,15 @@ JOIN pg_class AS f ON f.oid = k.confrelid JOIN pg_namespace AS fn ON fn.oid = f.
 WHERE k.contype = 'f' AND k.conparentid = 0
 """)
 
-# bits of tgtype: 8 DELETE, 16 UPDATE; ev_type: 2 UPDATE, 4 DELETE
+# bits of tgtype: 2 BEFORE, 8 DELETE, 16 UPDATE, 64 INSTEAD OF; ev_type: 2 UPDATE, 4 DELETE
 TRIGGERS = statement("""
 SELECT n.nspname AS schema, c.relname AS relation, t.tgname AS name, false AS is_rule,
-       t.tgtype & 16 > 0 AS on_update, t.tgtype & 8 > 0 AS on_delete
+       t.tgtype & 16 > 0 AS on_update, t.tgtype & 8 > 0 AS on_delete, t.tgtype & 66 = 0 AS after,
+       pg_get_triggerdef(t.oid) || pg_get_functiondef(t.tgfoid) AS definition
 FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY({{schemas}}) AND NOT t.tgisinternal AND t.tgenabled <> 'D'
 UNION ALL
-SELECT n.nspname, c.relname, w.rulename, true, w.ev_type = '2', w.ev_type = '4'
+SELECT n.nspname, c.relname, w.rulename, true, w.ev_type = '2', w.ev_type = '4', false, pg_get_ruledef(w.oid)
 FROM pg_rewrite AS w JOIN pg_class AS c ON c.oid = w.ev_class JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY({{schemas}}) AND w.ev_type IN ('2', '4') AND w.ev_enabled <> 'D'
 """)

@@ -60,7 +60,7 @@ def read_catalog(connection: Connection, schemas: Sequence[str]) -> Catalog:
             columns={each["name"]: _column(each, documents) for each in columns.get(table, ())},
             indexes=_indexes(indexes.get(table, ())),
             broken=frozenset(),
-            checks=[Check(each["name"], frozenset(_columns_of(each["clause"]))) for each in rows],
+            checks=[_check(each) for each in rows],
             triggers=[_trigger(each) for each in triggers.get(table, ())],
             transactional=row["engine"] == "InnoDB" or row["type"] == "VIEW",
         )
@@ -128,7 +128,12 @@ def _index(name: str, parts: Sequence[Mapping[Any, Any]]) -> Index:
         nulls_equal=False,
         method=parts[0]["method"].lower(),
         constraint=False,
+        definition=", ".join(f"{part['column']}({part['part']})" for part in parts),
     )
+
+
+def _check(row: Mapping[Any, Any]) -> Check:
+    return Check(row["name"], frozenset(_columns_of(row["clause"])), row["clause"])
 
 
 def _is_json(clause: str) -> bool:
@@ -140,7 +145,14 @@ def _columns_of(clause: str) -> list[str]:
 
 
 def _trigger(row: Mapping[Any, Any]) -> Trigger:
-    return Trigger(row["name"], False, row["event"] == "UPDATE", row["event"] == "DELETE")  # noqa: FBT003
+    return Trigger(
+        row["name"],
+        is_rule=False,
+        on_update=row["event"] == "UPDATE",
+        on_delete=row["event"] == "DELETE",
+        after=row["timing"] == "AFTER",
+        definition=row["statement"],
+    )
 
 
 def _foreign_keys(connection: Connection) -> list[ForeignKey]:
@@ -198,6 +210,6 @@ ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION
 
 _TRIGGERS = _asked("""
 SELECT EVENT_OBJECT_SCHEMA AS "schema", EVENT_OBJECT_TABLE AS relation, TRIGGER_NAME AS name,
-       EVENT_MANIPULATION AS event
+       EVENT_MANIPULATION AS event, ACTION_TIMING AS timing, ACTION_STATEMENT AS statement
 FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA IN {{schemas}}
 """)

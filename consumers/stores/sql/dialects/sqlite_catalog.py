@@ -98,6 +98,7 @@ def _column(row: Any, *, not_null: bool) -> Column:
 
 def _index(connection: Connection, row: Any) -> Index:
     parts = [each for each in _asked(connection, "pragma_index_xinfo", row.name) if each.key]
+    written = connection.execute(text("SELECT sql FROM sqlite_schema WHERE name = :name"), {"name": row.name}).scalar()
     return Index(
         name=row.name,
         columns=tuple(each.name or "" for each in parts),
@@ -108,6 +109,7 @@ def _index(connection: Connection, row: Any) -> Index:
         nulls_equal=False,
         method="btree",
         constraint=row.origin != "c",
+        definition=written or "",
     )
 
 
@@ -128,11 +130,11 @@ def _checks(written: str, columns: frozenset[str]) -> Iterator[Check]:
     try:
         parsed = sqlglot.parse_one(written, read="sqlite")
     except SqlglotError:
-        yield Check("of a table that cannot be read", columns)
+        yield Check("of a table that cannot be read", columns, written)
         return
     for number, check in enumerate(parsed.find_all(exp.CheckColumnConstraint, exp.Check)):
         named = {each.name for each in check.find_all(exp.Column)} or columns
-        yield Check(f"check_{number}", frozenset(columns & named))
+        yield Check(f"check_{number}", frozenset(columns & named), check.sql(dialect="sqlite"))
 
 
 def _triggers(connection: Connection, name: str) -> list[Trigger]:
@@ -142,9 +144,17 @@ def _triggers(connection: Connection, name: str) -> list[Trigger]:
 
 def _trigger(name: str, written: str) -> Trigger:
     # behind its name, which may be called as an event
-    event = _TRIGGER.search(written.partition(name)[2])
+    behind = written.partition(name)[2]
+    event = _TRIGGER.search(behind)
     happens = event[1].upper() if event else "UPDATE"
-    return Trigger(name, False, happens == "UPDATE", happens == "DELETE")  # noqa: FBT003
+    return Trigger(
+        name,
+        is_rule=False,
+        on_update=happens == "UPDATE",
+        on_delete=happens == "DELETE",
+        after=event is not None and "AFTER" in behind[: event.start()].upper(),
+        definition=written,
+    )
 
 
 def _foreign_keys(connection: Connection, table: str, relations: Any) -> Iterator[ForeignKey]:

@@ -10,13 +10,13 @@ from sqlalchemy.exc import ArgumentError
 from consumers.domain.work import Finding
 from consumers.stores.rules.loading import rules_of
 from consumers.stores.rules.model import Rules
+from consumers.stores.rules.written import comment, written
 from consumers.stores.sql.catalog import Catalog, Relation
 from consumers.stores.sql.dialects import dialect_of, engine_for
 from consumers.stores.sql.drafting.customers import customer_column, customer_table, customer_type, mappable
 from consumers.stores.sql.drafting.others import unreached
 from consumers.stores.sql.drafting.reach import detours, parents
 from consumers.stores.sql.drafting.tables import UNDECIDED, drafted
-from consumers.stores.sql.drafting.written import comment, written
 from consumers.stores.sql.failures import translated
 from consumers.stores.sql.preflight.subject import Subject
 from consumers.stores.sql.store import SqlStore

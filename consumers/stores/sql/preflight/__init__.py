@@ -22,12 +22,15 @@
 | `temporary` | the role may make no temporary table to verify a change (looked at by the store too) |
 | `hidden_triggers` | the role is not shown what triggers a table has (MariaDB; the store as well) |
 | `missing_ledger`, `ledger_columns` | the proof could not be written |
+
+A person may accept `check_constraint`, `trigger` and `unique` where nothing proves that harm is done: see `accepted`.
 """
 
 from consumers.domain.work import Finding
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.dialect import Dialect
+from consumers.stores.sql.preflight.accepted import unaccepted
 from consumers.stores.sql.preflight.constraints import constraint_findings
 from consumers.stores.sql.preflight.ledger import ledger_findings
 from consumers.stores.sql.preflight.links import link_findings
@@ -40,8 +43,9 @@ __all__ = ["findings"]
 
 
 def findings(rules: Rules, catalog: Catalog, dialect: Dialect) -> list[Finding]:
-    """Everything wrong, in the order of the rules file. Empty: safe to run."""
+    """Everything wrong that nobody has accepted, in the order of the rules file. Empty: safe to run."""
     found = list(table_findings(rules, catalog, dialect))
     for subject in subjects(rules, catalog, dialect):
         found += [*mask_findings(subject), *constraint_findings(subject), *link_findings(subject)]
-    return [*found, *reference_findings(rules, catalog), *ledger_findings(rules, catalog, dialect)]
+    found += [*reference_findings(rules, catalog), *ledger_findings(rules, catalog, dialect)]
+    return list(unaccepted(rules, found))

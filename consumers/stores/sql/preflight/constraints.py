@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from consumers.domain.work import Finding
 from consumers.stores.rules.strategies import UNIQUE
 from consumers.stores.sql.catalog import Index
+from consumers.stores.sql.preflight.accepted import acceptable
 from consumers.stores.sql.preflight.subject import Subject
 
 
@@ -26,7 +27,8 @@ def _unique(subject: Subject) -> Iterator[Finding]:
             )
             for column in masked:
                 repair = ddl or _unique_repair(subject, masked)
-                yield Finding("unique", f"{subject.place}.mask.{column}", message, repair, ddl)
+                found = Finding("unique", f"{subject.place}.mask.{column}", message, repair, ddl)
+                yield acceptable(subject, found) if _may_stay_unique(subject, index, masked) else found
 
 
 def _unique_repair(subject: Subject, masked: list[str]) -> str:
@@ -53,6 +55,12 @@ def _stays_unique(subject: Subject, index: Index) -> bool:
     )
 
 
+def _may_stay_unique(subject: Subject, index: Index, masked: list[str]) -> bool:
+    """Whether nothing proves that it does not: not every row is in it, or an expression of a value that differs is."""
+    differs = any(subject.table.mask[column].kind in {*UNIQUE, "set_null"} for column in masked)
+    return index.partial or (not index.plain and differs)
+
+
 def _checks(subject: Subject) -> Iterator[Finding]:
     if subject.table.deletes:
         return
@@ -60,7 +68,8 @@ def _checks(subject: Subject) -> Iterator[Finding]:
         for column in sorted(check.columns & subject.changed):
             ddl = subject.dialect.ddl.without_check(subject.relation, check)
             message = f"whether the new value meets the constraint {check.name} cannot be proven."
-            yield Finding("check_constraint", _place(subject, column), message, f"keep the column, or {ddl}")
+            found = Finding("check_constraint", _place(subject, column), message, f"keep the column, or {ddl}")
+            yield acceptable(subject, found)
 
 
 def _place(subject: Subject, column: str) -> str:
@@ -104,4 +113,6 @@ def _triggers(subject: Subject) -> Iterator[Finding]:
         if trigger.on_delete if subject.table.deletes else trigger.on_update:
             message = f"{trigger.name} would run with every change Lapse makes."
             repair = subject.dialect.ddl.without_trigger(subject.relation, trigger)
-            yield Finding("trigger", subject.place, message, repair)
+            found = Finding("trigger", subject.place, message, repair)
+            # one that runs before decides what is written, and a rule puts another statement in its place
+            yield acceptable(subject, found) if trigger.after and not trigger.is_rule else found

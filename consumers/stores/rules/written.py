@@ -1,4 +1,4 @@
-"""A rules document as the YAML a person would write, and remarks as comments behind it."""
+"""Rules as the YAML a person would write, and remarks as comments behind it."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -19,6 +19,11 @@ def written(document: dict[str, Any]) -> str:
 def comment(texts: Iterable[str]) -> str:
     """Each text as comment lines, whatever a name in it holds."""
     return "".join(f"#{' ' if line else ''}{_printable(line)}\n" for text in texts for line in text.split("\n"))
+
+
+def acceptance(code: str, place: str, shape: str) -> str:
+    """The entry by which a finding is accepted, but for the reason, without which it is refused."""
+    return f"accepted:\n  - {_flow({'code': code, 'at': place, 'shape': shape, 'why': ''})}"
 
 
 def _tables(tables: dict[str, Any]) -> Iterator[str]:
