@@ -155,7 +155,8 @@ class App:
         with closing(_active_products(settings)) as asked:
             yield asked
 
-    def _barrier(self) -> Barrier:
+    def barrier(self) -> Barrier:
+        """Waits until the table contains every event."""
         return Barrier(self.table, self.offsets, self.clock, self.names.events, patience=self.settings.barrier_seconds)
 
     def _dead_letters(self, sink: RecordSink, group: str) -> DeadLetters:
@@ -185,7 +186,7 @@ class App:
             items=items,
             sink=sink,
             offsets=self.offsets,
-            barrier=self._barrier(),
+            barrier=self.barrier(),
             topics=Topics(self.names.commands, self.names.anonymizer_group),
             clock=self.clock,
             metrics=self.metrics,
@@ -212,7 +213,7 @@ class App:
             store=store,
             commits=Commits(service, items, sink, self.clock, self.metrics),
             trail=trail,
-            barrier=self._barrier(),
+            barrier=self.barrier(),
             dead_letters=dead_letters,
             clock=self.clock,
             faults=self.faults,

@@ -2,7 +2,7 @@
 # long because what the roles need of the world stands in one place
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from consumers.domain.index import IndexKeys
 from consumers.domain.rows import Key
@@ -280,6 +280,26 @@ class LedgeredStore(Store, Protocol):
 
     def reached(self) -> Mapping[int, int] | None:
         """The highest command offset in the ledger by partition; None where there is no ledger."""
+
+
+@runtime_checkable
+class SweptStore(LedgeredStore, Protocol):
+    """A store whose ledger is read a page at a time, and that finds data which came back without clearing its flag."""
+
+    def page(self, after: str, limit: int) -> Sequence[Proof] | None:
+        """The next whole ledger rows behind a command id, at most `limit`, in one order; empty at the end.
+
+        None: the rules keep no ledger.
+        """
+
+    def unmet(self, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """Rows, per customer and place, that count as anonymized and are not as the rules leave them.
+
+        Flagged rows or, without a flag, all. Places are `TABLE.COLUMN`, or `TABLE.rows` where they had to go.
+        """
+
+    def reopen(self, customer_ids: Sequence[str]) -> None:
+        """Clear the flags of these customers, so that their next command takes all of their rows."""
 
 
 class ActiveProducts(Protocol):

@@ -23,6 +23,7 @@ from consumers.cli import (
     state,
     status,
     ticks,
+    verifying,
 )
 from consumers.cli.context import CliContext
 from consumers.domain.errors import LapseError, TransientError
@@ -58,6 +59,7 @@ lapse.command()(status.status)
 lapse.command()(customers.customer)
 lapse.add_typer(customers.hold_commands, name="hold")
 lapse.command()(auditing.audit)
+lapse.command()(verifying.verify)
 lapse.add_typer(state.commands, name="state")
 lapse.command("import")(importing.import_file)
 lapse.add_typer(dlq.commands, name="dlq")

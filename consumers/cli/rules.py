@@ -15,9 +15,11 @@ from consumers.domain.work import Finding
 from consumers.ports import Clock
 from consumers.stores import (
     AnyRules,
+    Asked,
     Outlook,
     Rules,
     SqlStore,
+    draft,
     load_rules,
     markdown,
     migration,
@@ -27,6 +29,7 @@ from consumers.stores import (
     register,
     rules_schema,
     suits,
+    variable,
 )
 
 commands = typer.Typer(help="Rules files.", no_args_is_help=True)
@@ -34,11 +37,31 @@ PLAN = ("table", "action", "rows", "masked", "own", "kept")
 Files = Annotated[list[Path] | None, typer.Argument(help="Rules files; all of the services folder if left out.")]
 File = Annotated[Path, typer.Argument(help="A rules file.", metavar="FILE")]
 Customer = Annotated[str, typer.Option(help="The customer's id; it is not printed.", metavar="ID")]
+Url = Annotated[str | None, typer.Option(help="The database; its variable NAME_URL if left out.", metavar="URL")]
+Name = Annotated[str, typer.Option("--service", help="The service the rules are for.", metavar="NAME")]
+Purpose = Annotated[str, typer.Option(help="The purpose of its data.", metavar="PURPOSE")]
+Schema = Annotated[str | None, typer.Option(help="Where the tables are; public if left out, or the database of URL.")]
+Root = Annotated[str | None, typer.Option("--customer-table", help="The customers' table; the likeliest if left out.")]
+Column = Annotated[str | None, typer.Option("--customer-column", help="The customer id; the likeliest if left out.")]
 
 
 @commands.callback()
 def _rules() -> None:
     """Rules files."""
+
+
+@commands.command()
+def init(
+    service: Name, purpose: Purpose, url: Url = None, schema: Schema = None, table: Root = None, column: Column = None
+) -> None:
+    """Print a draft of a rules file from the live schema: every column that leads to a customer has a place in it.
+
+    Touches nothing and reads no row; what only a person can decide says so.
+    """
+    named = url or os.environ.get(variable(service))
+    if not named:
+        raise PermanentError(f"no database is named: give --url, or {variable(service)} in the environment")
+    typer.echo(draft(Asked(named, service, purpose, schema, table, column)), nl=False)
 
 
 @commands.command()

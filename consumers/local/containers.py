@@ -72,7 +72,7 @@ def _postgres() -> Image:
 def _mariadb() -> Image:
     port = free_port()
     password = secrets.token_hex(16)  # as above
-    address = f"mysql+pymysql://root:{password}@127.0.0.1:{port}/mysql?charset=utf8mb4"
+    address = f"mysql+pymysql://root:{password}@127.0.0.1:{port}/mysql?charset=utf8mb4&ssl_disabled=1"
     answers = functools.partial(mariadb.answers, port, "root", password)
     env = {"MARIADB_ROOT_PASSWORD": password}
     return Image("mariadb", IMAGES["mariadb"], {3306: port}, address, answers, env)

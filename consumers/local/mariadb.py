@@ -41,7 +41,9 @@ def start(workspace: Workspace, progress: Callable[[str], None]) -> Daemon:
     # nobody else of this machine gets in: root by the socket alone
     layout = ["--no-defaults", f"--datadir={data}", "--skip-test-db", "--auth-root-authentication-method=socket"]
     workspace.run([installer, *layout], workspace.logs / "mariadb-install.log", user=user)
-    address = f"mysql+pymysql://lapse:{password}@127.0.0.1:{port}/mysql?charset=utf8mb4"
+    # without TLS, which the server does not have either: the client would read all of this machine's certificates for
+    # each connection
+    address = f"mysql+pymysql://lapse:{password}@127.0.0.1:{port}/mysql?charset=utf8mb4&ssl_disabled=1"
     program = Program(
         name="mariadb",
         argv=[server, *_settings(home, port)],
@@ -55,7 +57,9 @@ def start(workspace: Workspace, progress: Callable[[str], None]) -> Daemon:
 def answers(port: int, user: str, password: str) -> bool:
     """Whether a server lets us in."""
     try:
-        pymysql.connect(host="127.0.0.1", port=port, user=user, password=password, connect_timeout=2).close()
+        pymysql.connect(
+            host="127.0.0.1", port=port, user=user, password=password, connect_timeout=2, ssl_disabled=True
+        ).close()
     except pymysql.MySQLError:
         return False
     return True
@@ -68,6 +72,8 @@ def _settings(home: Path, port: int) -> list[str]:
         f"--init-file={home / 'accounts.sql'}",
         f"--socket={home / 'socket'}",
         f"--pid-file={home / 'pid'}",
+        # in a directory shared with others, the start of another server deletes this one's temporary files
+        f"--tmpdir={home}",
         f"--port={port}",
         "--bind-address=127.0.0.1",
         "--skip-name-resolve",

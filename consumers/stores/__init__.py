@@ -19,10 +19,11 @@ from consumers.stores.rules import (
     rules_schema,
 )
 from consumers.stores.s3 import S3Store
-from consumers.stores.sql import SqlStore, ledger_ddl, migration, one_database
+from consumers.stores.sql import Asked, SqlStore, draft, ledger_ddl, migration, one_database, variable
 
 __all__ = [
     "AnyRules",
+    "Asked",
     "CustomRules",
     "CustomStore",
     "Outlook",
@@ -32,6 +33,7 @@ __all__ = [
     "S3Store",
     "SqlActiveProducts",
     "SqlStore",
+    "draft",
     "ledger_ddl",
     "load_rules",
     "load_sql_rules",
@@ -44,4 +46,5 @@ __all__ = [
     "rules_digest",
     "rules_schema",
     "suits",
+    "variable",
 ]

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from consumers.adapters.active_http import HttpActiveProducts
@@ -21,6 +22,7 @@ from consumers.ports import ActiveProducts
 from consumers.stores import SqlActiveProducts
 from tests.support.build import new_id
 
+SQL = ("postgresql", "mariadb")
 QUERY = "SELECT customer FROM {} WHERE customer IN :customers"
 
 
@@ -77,15 +79,31 @@ def listed(services: Services, active: set[str], query: str = QUERY) -> Iterator
         database.execute(sql.SQL("DROP TABLE {}").format(table))
 
 
-@pytest.fixture(params=["memory", "http", pytest.param("sql", marks=pytest.mark.integration)])
+@contextmanager
+def listed_on_mariadb(server: str, active: set[str]) -> Iterator[SqlActiveProducts]:
+    name, engine = f"mysql.{new_id('t').replace('-', '_')}", create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as database:
+        database.exec_driver_sql(f"CREATE TABLE {name} (customer varchar(40) PRIMARY KEY)")
+        for each in active:
+            database.execute(text(f"INSERT INTO {name} VALUES (:customer)"), {"customer": each})
+        with closing(SqlActiveProducts(server, QUERY.format(name), "text", 5.0)) as asked:
+            yield asked
+        database.exec_driver_sql(f"DROP TABLE {name}")
+    engine.dispose()
+
+
+@pytest.fixture(params=["memory", "http", *(pytest.param(each, marks=pytest.mark.integration) for each in SQL)])
 def source(request: pytest.FixtureRequest) -> Iterator[ActiveProducts]:
     if request.param == "memory":
         yield MemoryActiveProducts(dict.fromkeys("ab", "active"))
     elif request.param == "http":
         with answering({"a", "b"}) as server, closing(asking(server)) as asked:
             yield asked
-    else:
+    elif request.param == "postgresql":
         with listed(request.getfixturevalue("services"), {"a", "b"}) as asked_there:
+            yield asked_there
+    else:
+        with listed_on_mariadb(request.getfixturevalue("mariadb"), {"a", "b"}) as asked_there:
             yield asked_there
 
 
@@ -168,7 +186,9 @@ def test_a_query_that_answers_with_something_else_claims_nobody(services: Servic
         asked.active(["a", "x"])
 
 
-@pytest.mark.parametrize("url", ["no url: secret", "mysql://user:secret@127.0.0.1/x"])
+@pytest.mark.parametrize(
+    "url", ["no url: secret", "oracle://user:secret@127.0.0.1/x", "mysql://user:secret@127.0.0.1/"]
+)
 def test_a_url_of_another_database_is_refused_unquoted(url: str) -> None:
     with pytest.raises(PermanentError, match=r"active_products\.url") as refused:
         SqlActiveProducts(url, QUERY.format("t"), "text", 1.0)

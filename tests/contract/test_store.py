@@ -7,7 +7,7 @@ import pytest
 
 from consumers.adapters.memory.store import MemoryRow, MemoryStore
 from consumers.ports import Store
-from consumers.stores.conformance import LedgeredStoreConformance, StoreConformance
+from consumers.stores.conformance import LedgeredStoreConformance, StoreConformance, SweptStoreConformance
 from tests.support.conforming import InMemory, OnDatabase, OnLetters, OnS3, on_mariadb, on_postgres, on_sqlite
 from tests.support.other_databases import RULES as OTHER_RULES
 from tests.support.other_databases import OtherDatabase, new_mariadb, new_other, new_sqlite
@@ -23,7 +23,7 @@ class TestMemory(StoreConformance):
 
 
 @pytest.mark.integration
-class TestPostgres(LedgeredStoreConformance):
+class TestPostgres(SweptStoreConformance):
     @pytest.fixture
     def subject(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OnDatabase]:
         with new_database(request.getfixturevalue("postgres"), tmp_path) as database:
@@ -31,14 +31,14 @@ class TestPostgres(LedgeredStoreConformance):
 
 
 @pytest.mark.integration
-class TestMariaDB(LedgeredStoreConformance):
+class TestMariaDB(SweptStoreConformance):
     @pytest.fixture
     def subject(self, mariadb: str, tmp_path: Path) -> Iterator[OnDatabase]:
         with new_mariadb(mariadb, tmp_path) as database:
             yield on_mariadb(database)
 
 
-class TestSQLite(LedgeredStoreConformance):
+class TestSQLite(SweptStoreConformance):
     @pytest.fixture
     def subject(self, tmp_path: Path) -> Iterator[OnDatabase]:
         with new_sqlite(tmp_path) as database:
@@ -46,7 +46,7 @@ class TestSQLite(LedgeredStoreConformance):
 
 
 @pytest.mark.integration
-class TestS3(LedgeredStoreConformance):
+class TestS3(SweptStoreConformance):
     @pytest.fixture
     def subject(self, s3: str, tmp_path: Path) -> Iterator[OnS3]:
         with new_archive(s3, tmp_path) as archive:

@@ -1,5 +1,6 @@
 """The local services for real: what a caller of `running` relies on."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -123,6 +124,14 @@ def test_two_runs_do_not_share_anything(services: Services) -> None:
         query(others.postgres, "CREATE TABLE theirs (id int)")
         assert query(services.postgres, "SELECT to_regclass('theirs')") is None
     assert query(services.postgres, "SELECT 1") == 1
+
+
+def test_mariadb_process_shares_no_temporary_files() -> None:
+    # the start of another server in the same directory would delete them, and fail what is under way
+    with running("mariadb", backend="processes") as services:
+        folders = [query(services.mariadb, f"SELECT @@{name}") for name in ("tmpdir", "datadir")]
+    assert folders[0] != tempfile.gettempdir()
+    assert str(folders[1]).startswith(str(folders[0]))
 
 
 def test_service_that_was_not_asked_for_is_named() -> None:

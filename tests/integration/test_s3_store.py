@@ -206,3 +206,17 @@ def test_ledger_says_what_a_row_in_a_database_would(archive: Archive) -> None:
     assert [each.customer_id for each in store.carried(2, 12, 0)] == ["c-4711"]
     assert store.carried(2, 12, proof.carried_at + 3_600_000_000) == []
     assert "4711" not in "".join(archive.ledger())
+
+
+def test_a_command_that_two_workers_raced_for_is_one_row_of_a_page(archive: Archive) -> None:
+    names = ["1", "2", "3"]
+    carry_out(archive, *names)
+    commands = sorted(task(each).command_id for each in names)
+    for command in commands:
+        [(key, body)] = [each for each in archive.ledger().items() if command in each[0]]
+        archive.client.put_object(Bucket=archive.name, Key=key.replace("/7.json", "/9.json"), Body=body)
+    store, seen = archive.store(), [""]
+    while page := store.page(seen[-1], 1):
+        seen += [each.command_id for each in page]
+    assert seen[1:] == commands
+    assert [each.command_id for each in store.page("", 2)] == commands[:2]

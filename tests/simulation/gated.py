@@ -124,6 +124,7 @@ class GatedSink:
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers = ()) -> None:
         """Hand over; sometimes everything waiting leaves at once."""
+        self._truth.telling.sent(self._process, topic, key, value, headers)
         self._waiting.append((topic, key, value, headers))
         if self._faults.chance.random() < 0.1:
             self._deliver()

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from tests.simulation.chaos import Chaos
 from tests.simulation.installation import Installation
 from tests.simulation.mutants import Mutant
+from tests.simulation.promises import ViolationError
 from tests.simulation.settling import settle
-from tests.simulation.truth import ViolationError
 
 STEPS = 2000
 DANGEROUS = frozenset({"store.guarded", "store.anonymize", "store.anonymized"})

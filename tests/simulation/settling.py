@@ -8,8 +8,9 @@ from tests.simulation.chaos import Chaos
 from tests.simulation.installation import CUSTOMERS, POLICY, Installation
 from tests.simulation.known import time_of
 from tests.simulation.lateness import late
+from tests.simulation.promises import ViolationError
 from tests.simulation.repairs import apply, approve_the_halted, discard_the_hopeless, redrive
-from tests.simulation.truth import DAY, ViolationError
+from tests.simulation.truth import DAY
 from tests.support.build import HOUR
 
 ROUNDS = 30

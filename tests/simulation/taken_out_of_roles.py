@@ -1,13 +1,13 @@
 """Rules taken out of how roles read, write, hold and tick."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
 
 from consumers.domain import commands, rows
 from consumers.domain.folding import Folded, fold
 from consumers.domain.item import Item
-from consumers.items import Change
+from consumers.items import Change, Stored
 from consumers.operations import offsets
 from consumers.operations.dlq import Redrive
 from consumers.ports import Partition, Polled, Record, Row, Write
@@ -98,6 +98,18 @@ def forced(stands: Row | None, write: Write) -> Write:
     return write._replace(expected=stands) if write.key.sub_id == "STATE" else write
 
 
+def published_from_the_cache(_: Installation) -> Any:
+    """What brought no news is told as it was when it was last seen."""
+
+    def as_cached(self: Any, unchanged: Collection[batch.Decision], written: batch.Written) -> dict[str, Stored]:
+        for stored in [each.change.before for each in unchanged]:
+            if stored.row:
+                self._items.publish(stored)
+        return {}
+
+    return patch.object(batch.BatchWriter, "_confirm", as_cached)
+
+
 def late_told_once(_: Installation) -> Any:
     """Only by who folds it first, though it may die, or lose the broker, before it is told."""
 
@@ -109,6 +121,17 @@ def late_told_once(_: Installation) -> Any:
 
 
 # ---- holds -----------------------------------------------------------------------------------------------------------
+
+
+def dead_letter_first(_: Installation) -> Any:
+    folding = StateConsumer._fold
+
+    def letters_first(self: Any, records: Sequence[Record]) -> None:
+        _, refused = consumer._sorted(records, self._personal_data)
+        self._send_dead([], refused, batch.Written([], set(), set()))
+        folding(self, records)
+
+    return patch.object(StateConsumer, "_fold", letters_first)
 
 
 def lifted_at_the_command_line(whole: Installation) -> Any:

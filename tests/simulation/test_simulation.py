@@ -11,8 +11,10 @@ QUICK_TO_CATCH = (
     "commit: votes not checked",
     "completion: one service is enough",
     "due: newest marked only",
+    "holds: dead letter first",
     "holds: named by the copy",
     "state: offset before the write",
+    "state: published from its cache",
     "ticks: no budget",
 )
 

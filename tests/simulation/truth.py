@@ -26,6 +26,8 @@ from schemas.validate import PERSONAL_DATA
 from tests.simulation.known import Committed, Entry, Known, time_of
 from tests.simulation.lateness import Told, late
 from tests.simulation.processes import Process
+from tests.simulation.promises import ViolationError, promise
+from tests.simulation.telling import Telling
 from tests.simulation.transitions import others, transitions
 from tests.support import oracle
 
@@ -36,19 +38,12 @@ SKEW = 90 * 1_000_000
 """No clock of a process is wrong by more; what is due by one that is ahead is not premature."""
 
 
-class ViolationError(BaseException):
-    """A promise was broken. `promise` is its number. No role may take it for an error of its own."""
-
-    def __init__(self, promise: int, what: str) -> None:
-        super().__init__(f"promise {promise}: {what}")
-        self.promise = promise
-
-
 class Truth(Known):
     """Watches. Raises a ViolationError where a promise is broken.
 
     Attributes:
         seen: Transitions of the protocol, by writer, and how often.
+        telling: What is told, against what the table says.
         committed: When each command was first committed, whatever became of the table since.
         carried: Where the message stood that a database carried out, by service and command.
         told_late: What was reported as come after its commit.
@@ -59,6 +54,7 @@ class Truth(Known):
     def __init__(self, clock: MemoryClock, table: MemoryTable, names: Names, policy: Policy) -> None:
         super().__init__(clock, table, policy)
         self._names = names
+        self.telling = Telling(self, table, names)
         self.seen: Counter[str] = Counter()
         self.ends: defaultdict[int, int] = defaultdict(int)
         self.committed: dict[tuple[str, str, str], int] = {}
@@ -82,6 +78,7 @@ class Truth(Known):
     def began(self, process: Process) -> None:
         """A role begins a step: what is acknowledged by now, its barrier must wait for; the policy in force counts."""
         self._began[process] = self._clock.now(), dict(self.ends), len(self.policies)
+        self.telling.began(process)
 
     def appended(self, record: Record) -> None:
         """A record was acknowledged."""
@@ -115,6 +112,8 @@ class Truth(Known):
         """A row of the table was written."""
         row = after or before
         assert row is not None, "something was written"
+        if after:
+            self.telling.wrote(after)
         match row.key.sub_id:
             case "STATE":
                 self._item(process, from_bytes(before.body) if before else Item(row.key.id), after)
@@ -149,12 +148,12 @@ class Truth(Known):
 
     def _row_changed(self, service: str, task: Task, row: MemoryRow, ledger: Collection[str]) -> None:
         at = self.committed.get((task.customer_id, task.purpose, task.command_id))
-        _promise(3, at is not None, f"{service} anonymized {task.customer_id} under a command nobody committed")
+        promise(3, at is not None, f"{service} anonymized {task.customer_id} under a command nobody committed")
         assert at is not None
         came_later = self.created[row.value] > at
         owed = (service, task.command_id) in self.owed[row.value] and task.command_id not in ledger
         again = (service, task.command_id) in self.carried and not owed
-        _promise(4, not (came_later and again), f"{service} erased {task.customer_id}, who came back, once more")
+        promise(4, not (came_later and again), f"{service} erased {task.customer_id}, who came back, once more")
 
     def _item(self, process: Process, before: Item, after: Row | None) -> None:
         role = _role(process)
@@ -178,7 +177,7 @@ class Truth(Known):
     def _transition(self, process: Process, what: str, before: Item, item: Item, name: str) -> None:
         was, now = before.of(name).command, item.of(name).command
         if now and what.startswith(("claim", "anew")):
-            _promise(7, self._is_due(process, before, name), f"{item.customer_id} claimed for {name} before he is due")
+            promise(7, self._is_due(process, before, name), f"{item.customer_id} claimed for {name} before he is due")
             self._claimed_at[item.customer_id, name, now.attempt] = self._clock.now()
         elif was and what == "withdrawn" and _role(process) not in {"state", "ticker", "person"}:
             self.refused.add((item.customer_id, name, was.attempt))
@@ -197,12 +196,12 @@ class Truth(Known):
         known = {each for _, decided, each in self._claims if decided > since} | {customer}
         claims = len(known if self.table_restored else self._claims)
         allowed = self.policy.cap + sum(budget for at, budget in self.approved.values() if at > since)
-        _promise(11, claims <= allowed, f"{claims} claims within a day, {allowed} allowed")
+        promise(11, claims <= allowed, f"{claims} claims within a day, {allowed} allowed")
 
     def _commit(self, process: Process, before: Item, item: Item, name: str, command: Command) -> None:
         customer = item.customer_id
         self._nothing_ignored(process, before, 2)
-        _promise(2, self._is_due(process, before, name), f"{customer} committed for {name} before he is due")
+        promise(2, self._is_due(process, before, name), f"{customer} committed for {name} before he is due")
         self._votes(process, item, name, command)
         self.commits.append(Committed(customer, name, command.id, item))
         self.committed[customer, name, command.id] = self._clock.now()
@@ -218,29 +217,29 @@ class Truth(Known):
 
     def _votes(self, process: Process, item: Item, name: str, command: Command) -> None:
         attempt = item.customer_id, name, command.attempt
-        _promise(3, attempt not in self.refused, f"{item.customer_id} committed in an attempt that was refused")
+        promise(3, attempt not in self.refused, f"{item.customer_id} committed in an attempt that was refused")
         # it may stand still between its decision and its write, which no objection came between
         youngest = self._began[process][0] - self.policy.lease - 2 * SKEW
         since = max(self._claimed_at.get(attempt, 0), youngest)
         for service in {*command.services} & VOTERS:
             agreed = any(at >= since and not no for at, no in self._queries[service, item.customer_id])
-            _promise(3, agreed, f"{item.customer_id} committed, {service} has not agreed to this attempt")
+            promise(3, agreed, f"{item.customer_id} committed, {service} has not agreed to this attempt")
 
     def _replay(self, process: Process, item: Item, name: str, command: Command) -> None:
         if _role(process) == "ticker":  # a deferred service is taken up again, whatever is postponed meanwhile
             return
         self._nothing_ignored(process, item, 4)
         news = self.since(item, name, self._acknowledged(process, item.customer_id))
-        _promise(4, not news, f"{item.customer_id} replayed for {name} ({command.id[:8]}) in spite of newer activity")
+        promise(4, not news, f"{item.customer_id} replayed for {name} ({command.id[:8]}) in spite of newer activity")
 
-    def _nothing_ignored(self, process: Process, item: Item, promise: int) -> None:
+    def _nothing_ignored(self, process: Process, item: Item, number: int) -> None:
         """Everything acknowledged before the process began is in the item it acts on."""
         for entry in self._acknowledged(process, item.customer_id):
             if not self.is_in(item, entry):
                 what = "an event" if entry.event else "an unreadable record"
-                raise ViolationError(promise, f"{what} of {item.customer_id} was ignored: {entry.position}")
+                raise ViolationError(number, f"{what} of {item.customer_id} was ignored: {entry.position}")
         halted = [each for each in self.halting if self._before(process, each) and not self.released(each)]
-        _promise(promise, not halted, f"{item.customer_id}: acted upon although a record for nobody halts")
+        promise(number, not halted, f"{item.customer_id}: acted upon although a record for nobody halts")
 
     def _acknowledged(self, process: Process, customer: str) -> list[Entry]:
         return [each for each in self.entries[customer] if self._before(process, each)]
@@ -260,14 +259,14 @@ class Truth(Known):
             if entry.partition == partition and old <= entry.offset < new:
                 row = self._table.read([rows.ALL_HALT]).get(rows.ALL_HALT)
                 named = row is not None and entry.position in rows.halt(row.body).positions
-                _promise(1, named or self.released(entry), f"POSITION passed {entry.position}, nothing halts")
+                promise(1, named or self.released(entry), f"POSITION passed {entry.position}, nothing halts")
 
     def _contained(self, customer: str, entry: Entry) -> None:
         item = self.item(customer)
         held = entry.position in item.holds or "overflow" in item.holds
-        _promise(1, held or self.is_in(item, entry), f"POSITION passed {entry.position}, {customer} is without it")
+        promise(1, held or self.is_in(item, entry), f"POSITION passed {entry.position}, {customer} is without it")
         untold = entry.event and late(item, self.policy, entry.event) - self.told_late
-        _promise(2, not untold, f"POSITION passed {entry.position}, which came late and was not reported")
+        promise(2, not untold, f"POSITION passed {entry.position}, which came late and was not reported")
 
     def _complete(self, item: Item, name: str) -> None:
         last = item.of(name).last
@@ -275,7 +274,7 @@ class Truth(Known):
         for service in last.services:
             excused = last.outcomes.get(service) in {"ABANDONED", "DEFERRED"}
             done = excused or (service, last.id) in self.carried
-            _promise(3, done, f"{item.customer_id} complete for {name}, {service} never carried it out")
+            promise(3, done, f"{item.customer_id} complete for {name}, {service} never carried it out")
 
     def _plan(self, before: Row | None, after: Row) -> None:
         old = rows.tick_plan(before.body) if before else None
@@ -285,11 +284,6 @@ class Truth(Known):
             self.approved[new.tick_id] = self._clock.now(), new.budget
         elif new.tick_id in self.approved:  # a person let it go, whenever it claims
             self.approved[new.tick_id] = self._clock.now(), self.approved[new.tick_id][1]
-
-
-def _promise(number: int, kept: bool, broken: str) -> None:
-    if not kept:
-        raise ViolationError(number, broken)
 
 
 def _role(process: Process) -> str:

@@ -1,6 +1,7 @@
 """The failure table, row by row, on errors as the driver raises them."""
 
 import psycopg
+import pymysql
 import pytest
 from psycopg import errors
 from sqlalchemy import exc
@@ -59,6 +60,23 @@ def test_error_is_classified_by_the_table(original: psycopg.Error, expected: typ
     assert type(failure) is expected
     assert failure.code == code
     assert "CANARY" not in str(failure) + repr(vars(failure))
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (6, TransientError),  # a temporary file is gone
+        (28, TransientError),  # no room for one
+        (1213, TransientError),
+        (1062, DataFailure),
+        (1146, PermanentError),
+    ],
+)
+def test_number_of_mariadb_is_classified_by_the_table(number: int, expected: type[LapseError]) -> None:
+    failure = classify(exc.OperationalError("UPDATE", {"x": "CANARY"}, pymysql.OperationalError(number, "CANARY")))
+
+    assert type(failure) is expected
+    assert failure.code == str(number)
 
 
 def test_full_pool_is_transient() -> None:

@@ -14,5 +14,6 @@ values, put `pytest.register_assert_rewrite("consumers.stores.conformance")` in 
 
 from consumers.stores.conformance.subject import Subject
 from consumers.stores.conformance.suite import LedgeredStoreConformance, StoreConformance
+from consumers.stores.conformance.swept import SweptStoreConformance
 
-__all__ = ["LedgeredStoreConformance", "StoreConformance", "Subject"]
+__all__ = ["LedgeredStoreConformance", "StoreConformance", "Subject", "SweptStoreConformance"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from consumers.ports import LedgeredStore, Store
+from consumers.ports import LedgeredStore, Store, SweptStore
 
 
 class Subject(Protocol):
@@ -47,4 +47,11 @@ class LedgeredSubject(Subject, Protocol):
     """One whose store can show its ledger."""
 
     def open(self, break_at: int | None = None) -> LedgeredStore:
+        """As above."""
+
+
+class SweptSubject(LedgeredSubject, Protocol):
+    """One whose store can be swept."""
+
+    def open(self, break_at: int | None = None) -> SweptStore:
         """As above."""

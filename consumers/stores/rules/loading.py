@@ -56,6 +56,18 @@ def load_sql_rules(path: Path, environ: Mapping[str, str]) -> Rules:
     raise RulesError(path.name, [Finding("kind", "store.kind", "not a SQL database.", "name one: {kind: sql}.")])
 
 
+def rules_of(document: dict[str, Any], name: str) -> Rules:
+    """Rules for a SQL database from what would be read from a file, without variables. `name` stands for the file's.
+
+    Raises:
+        RulesError: as `load_rules`.
+    """
+    rules, found = _validated(document)
+    if isinstance(rules, Rules) and not found:
+        return rules
+    raise RulesError(name, found)
+
+
 class _Variables:
     """What stands for each `${NAME}`, and which of them are missing."""
 

@@ -49,6 +49,16 @@ class S3Ledger:
             self._open(entry.key) for entry in self._entries() if entry.partition % of == number and entry.at >= since
         ]
 
+    def page(self, after: str, limit: int) -> list[Proof]:
+        """Whole rows of the next commands behind a command id. Of two that raced the first of the listing."""
+        keys: dict[str, str] = {}
+        # behind all keys of that command: 0 is what follows the slash
+        for entry in self._entries(most=limit, behind=f"{self._below}{after}0" if after else ""):
+            keys.setdefault(entry.key.removeprefix(self._below).partition("/")[0], entry.key)
+            if len(keys) == limit:
+                break
+        return [self._open(key) for key in keys.values()]
+
     def reached(self) -> dict[int, int]:
         """The highest command offset by partition."""
         highest: dict[int, int] = {}
@@ -79,8 +89,8 @@ class S3Ledger:
             ContentType="application/json",
         )
 
-    def _entries(self, command: str = "", most: int = 1000) -> Iterator[_Entry]:
-        start: dict[str, str] = {}
+    def _entries(self, command: str = "", most: int = 1000, behind: str = "") -> Iterator[_Entry]:
+        start = {"StartAfter": behind} if behind else {}
         while True:
             listed = call(
                 self._client.list_objects_v2, Bucket=self._bucket, Prefix=self._below + command, MaxKeys=most, **start

@@ -63,6 +63,17 @@ class S3Store:
         """Whole ledger rows of one partition of the commands (modulo `of`) written from `since` (microseconds) on."""
         return self._ledger.carried(number, of, since)
 
+    def page(self, after: str, limit: int) -> Sequence[Proof]:
+        """The next whole ledger rows behind a command id, in the order of the ids."""
+        return self._ledger.page(after, limit)
+
+    def unmet(self, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:  # noqa: ARG002 - of the port
+        """Nothing: what is there is not deleted, which `unflagged` says."""
+        return {}
+
+    def reopen(self, customer_ids: Sequence[str]) -> None:
+        """Nothing: objects have no flag."""
+
     def reached(self) -> Mapping[int, int]:
         """The highest command offset in the ledger by partition."""
         return self._ledger.reached()

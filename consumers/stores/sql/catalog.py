@@ -89,7 +89,8 @@ class ForeignKey(NamedTuple):
 class Relation(NamedTuple):
     """A table, view or the like. `kind` is pg_class.relkind, or h where old versions of rows are kept.
 
-    `broken` names indexes never built to the end; `rowid` is SQLite's own number of each row, where it has one.
+    `broken` names indexes never built to the end; `rowid` is SQLite's own number of each row, where it has one;
+    `partition`: it is a part of another table.
     """
 
     schema: str
@@ -103,6 +104,7 @@ class Relation(NamedTuple):
     triggers: Sequence[Trigger]
     transactional: bool = True
     rowid: str = ""
+    partition: bool = False
 
     @property
     def sql(self) -> str:
@@ -151,6 +153,7 @@ def read_catalog(connection: Connection, schemas: Sequence[str]) -> Catalog:
             frozenset(found["name"] for found in indexes.get(table, ()) if not found["valid"]),
             [Check(found["name"], frozenset(found["columns"] or ())) for found in checks.get(table, ())],
             [_trigger(found) for found in triggers.get(table, ())],
+            partition=row["partition"],
         )
     return Catalog(relations, [_foreign_key(row) for row in connection.execute(ask.FOREIGN_KEYS).mappings()])
 

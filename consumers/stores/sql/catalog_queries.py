@@ -3,7 +3,8 @@
 from consumers.stores.sql.names import statement
 
 RELATIONS = statement("""
-SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind, row_security_active(c.oid) AS row_security
+SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind, row_security_active(c.oid) AS row_security,
+       c.relispartition AS partition
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY({{schemas}}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """)

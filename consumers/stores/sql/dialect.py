@@ -32,6 +32,12 @@ class Work(Protocol):
     def counts(self, connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, str, int]]:
         """Ordinal, table and number of its rows that a run would change."""
 
+    def unmet(self, connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, str, int]]:
+        """Ordinal, place and number of its rows that count as anonymized and are not as the rules leave them."""
+
+    def reopen(self, connection: Connection, ids: Sequence[str]) -> None:
+        """Clear the flags of these customers' root rows. Without a flag: nothing."""
+
     def lock(self, connection: Connection, ids: Sequence[str]) -> Sequence[Any]:
         """Lock the root rows not anonymized yet. Each answer begins with an ordinal."""
 
@@ -50,6 +56,9 @@ class Ledger(Protocol):
 
     def carried(self, connection: Connection, number: int, of: int, since: int) -> list[Proof]:
         """Whole rows of one partition of the commands (modulo `of`), carried out from `since` (microseconds) on."""
+
+    def page(self, connection: Connection, after: str, limit: int) -> list[Proof]:
+        """Whole rows behind a command id, at most so many, in the order of the ids."""
 
     def reached(self, connection: Connection) -> dict[int, int] | None:
         """The highest command offset by partition; None where the table is not there."""

@@ -41,6 +41,8 @@ _MARIADB_AWAY = frozenset(
     | {"1049", "1053", "1077", "1078", "1079", "1080", "1129", "1130", "1152", "1153", "1158", "1159", "1160", "1161"}
     | {"2002", "2003", "2006", "2013", "2055"}
 )
+# digits; MariaDB's shorter numbers tell of its host: a file that cannot be written or is gone, a full disk
+_NUMBER_OF_A_STATEMENT = 4
 # Duplicates, NULL, length, range, dates, letters, checks, foreign keys, division by zero, raised by a trigger
 _MARIADB_DATA = frozenset(
     {"1022", "1048", "1062", "1169", "1264", "1265", "1292", "1364", "1365", "1366", "1406", "1411", "1441", "1451"}
@@ -103,7 +105,9 @@ def _is_away(error: exc.SQLAlchemyError, state: str | None) -> bool:
     if state is not None and state.startswith("SQLITE_"):
         return state.removeprefix("SQLITE_").startswith(_SQLITE_AWAY)
     if state is not None:
-        return state in _AWAY_STATES | _MARIADB_AWAY or (len(state) == 5 and state.startswith(_AWAY))
+        return state in _AWAY_STATES | _MARIADB_AWAY or (
+            state.startswith(_AWAY) if len(state) == 5 else len(state) < _NUMBER_OF_A_STATEMENT
+        )
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return True
     return isinstance(error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError | exc.DisconnectionError)

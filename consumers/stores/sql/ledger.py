@@ -78,6 +78,7 @@ class PostgresLedger:
             "AND carried_at >= timestamptz '1970-01-01 00:00:00+00' + {{since}} * interval '1 microsecond'",
             service=service,
         )
+        self._page = statement(proofs + "command_id > {{after}} ORDER BY command_id LIMIT {{limit}}", service=service)
         self._write = statement(_insert(table), service=service, digest=digest)
 
     def read(self, connection: Connection, commands: Sequence[str]) -> dict[str, LedgerRow]:
@@ -92,6 +93,10 @@ class PostgresLedger:
     def carried(self, connection: Connection, number: int, of: int, since: int) -> list[Proof]:
         """Whole rows of one partition of the commands (modulo `of`), carried out from `since` (microseconds) on."""
         return _proofs(connection.execute(self._carried, {"number": number, "of": of, "since": since}))
+
+    def page(self, connection: Connection, after: str, limit: int) -> list[Proof]:
+        """Whole rows behind a command id, at most so many, in the order of the ids."""
+        return _proofs(connection.execute(self._page, {"after": after, "limit": limit}))
 
     def reached(self, connection: Connection) -> dict[int, int] | None:
         """The highest command offset by partition; None where the table is not there."""

@@ -15,7 +15,8 @@ from consumers.stores.sql.catalog import Catalog, Column, Relation
 from consumers.stores.sql.expressions import fresh_uuid, rewritten
 from consumers.stores.sql.links import resolve_join
 from consumers.stores.sql.names import listed, quote, statement
-from consumers.stores.sql.verification import Verification, verification_of
+from consumers.stores.sql.unmet import Unmet, unmet_of
+from consumers.stores.sql.verification import Check, Verification, masked, verification_of
 
 _ID_TYPES = {"integer": "bigint", "uuid": "uuid"}  # bigint also meets smaller and larger integer columns
 
@@ -37,6 +38,8 @@ class Plan(NamedTuple):
     counts: Sequence[tuple[str, TextClause]]
     unflagged: TextClause | None
     key_size: int
+    unmet: Sequence[Unmet]
+    reopen: TextClause | None
 
 
 class _Level(NamedTuple):
@@ -79,6 +82,8 @@ def _plan(rules: Rules, catalog: Catalog) -> Plan:
         counts=[(path[-1].table, statement(_count(find, path))) for path in shallow_first if _changes(path[-1].rules)],
         unflagged=statement(find.unflagged()) if find.flag else None,
         key_size=len(shallow_first[0][0].rules.key),
+        unmet=[_unmet(find, path) for path in shallow_first if path[-1].rules.mask or path[-1].rules.deletes],
+        reopen=statement(find.reopen()) if find.flag else None,
     )
 
 
@@ -119,6 +124,16 @@ class _Finder:
     def unflagged(self) -> str:
         """Which ids have rows not anonymized yet."""
         return f"SELECT DISTINCT k.ord {self.source()}{self.where()}"
+
+    def done(self) -> str:
+        """The condition for rows that count as anonymized."""
+        return f"NOT ({self.flag})" if self.flag else "true"
+
+    def reopen(self) -> str:
+        """Clear the flags that are set."""
+        flag = f"{quote(self._root.rules.flag or '')} = false"
+        table = f"{self._root.relation.sql} AS t0"
+        return f"UPDATE {table} SET {flag} FROM {self._ids} WHERE {self._customer} = k.id AND {self.done()}"  # noqa: S608
 
 
 def _changes(table: Table) -> bool:
@@ -207,3 +222,13 @@ def _count(find: _Finder, path: Sequence[_Level]) -> str:
     alias = f"t{len(path) - 1}"
     rows = f"count(DISTINCT ({alias}.tableoid, {alias}.ctid))"
     return f"SELECT k.ord, {rows} {find.source()}{_joins(path)}{find.where()} GROUP BY k.ord"
+
+
+def _unmet(find: _Finder, path: Sequence[_Level]) -> Unmet:
+    level, alias = path[-1], f"t{len(path) - 1}"
+    rows = f"count(DISTINCT ({alias}.tableoid, {alias}.ctid))"
+    found = [Check("rows", "true")] if level.rules.deletes else list(masked(level.rules, level.relation, alias))
+    counts = ", ".join(f"{rows} FILTER (WHERE {each.wrong})" for each in found)
+    anything = " OR ".join(each.wrong for each in found)
+    where = f"WHERE {find.done()} AND ({anything}) GROUP BY k.ord"
+    return unmet_of(level.table, f"SELECT k.ord, {counts} {find.source()}{_joins(path)} {where}", found)

@@ -133,6 +133,33 @@ class SqlStore:
                     counted.setdefault(ordinal, {})[table] = rows
         return {name: counted[ordinal] for name, ordinal in customers.ordinals.items() if ordinal in counted}
 
+    @translated
+    def page(self, after: str, limit: int) -> Sequence[Proof] | None:
+        """The next whole ledger rows behind a command id, in the order of the ids; None: the rules keep no ledger."""
+        if self._ledger is None:
+            return None
+        with self._engine.connect() as connection:
+            return self._ledger.page(connection, after, limit)
+
+    def unmet(self, customer_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """Rows per customer and place that count as anonymized and are not as the rules leave them; touches nothing.
+
+        One statement a table. A value the database cannot even judge, as a document that is no object, is told as
+        `unreadable` with the database's code, that customer alone.
+        """
+        try:
+            return self._unmet(customer_ids)
+        except DataFailure:
+            pass  # taken apart below, outside the handler, so that no later error is chained to this one
+        return {each: found for each in customer_ids if (found := self._unmet_alone(each))}
+
+    @translated
+    def reopen(self, customer_ids: Sequence[str]) -> None:
+        """Clear the flags of these customers, so that their next command takes all of their rows."""
+        customers = customers_of(customer_ids, self._rules.customer.type)
+        with self._engine.execution_options(**{WRITES: True}).begin() as connection:
+            self._planned(connection).reopen(connection, customers.ids)
+
     def anonymize(self, tasks: Sequence[Task]) -> Sequence[Carried]:
         """Carry out the batch in one transaction, ledger included; answers in the order of the tasks.
 
@@ -156,6 +183,21 @@ class SqlStore:
         customers = customers_of([task.customer_id for task in tasks], self._rules.customer.type)
         with self._engine.execution_options(**{WRITES: True}).begin() as connection:
             return carry_out(connection, self._planned(connection), self._ledger, customers, tasks)
+
+    @translated
+    def _unmet(self, customer_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        customers = customers_of(customer_ids, self._rules.customer.type)
+        found: dict[int, dict[str, int]] = {}
+        with self._engine.connect() as connection:
+            for ordinal, place, rows in self._planned(connection).unmet(connection, customers.ids):
+                found.setdefault(ordinal, {})[place] = rows
+        return {name: found[ordinal] for name, ordinal in customers.ordinals.items() if ordinal in found}
+
+    def _unmet_alone(self, customer_id: str) -> Mapping[str, int]:
+        try:
+            return self._unmet([customer_id]).get(customer_id, {})
+        except DataFailure as failure:
+            return {f"unreadable ({failure.code})": 1}
 
     def _alone(self, task: Task) -> Carried:
         try:

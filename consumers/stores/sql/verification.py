@@ -37,7 +37,9 @@ class Verification(NamedTuple):
     places: Sequence[str]
 
 
-class _Check(NamedTuple):
+class Check(NamedTuple):
+    """A condition over a row that is true where `place` is wrong."""
+
     place: str
     wrong: str
     parameters: Mapping[str, Any] = {}
@@ -107,20 +109,25 @@ def _fresh(rules: Table) -> list[str]:
     return masked + ([rules.token.column] if rules.token else [])
 
 
-def _checks(rules: Table, relation: Relation, others: Sequence[str], fresh: Sequence[str]) -> Iterator[_Check]:
-    yield _Check("row", "c.ctid IS NULL")  # changed once more, or gone
-    yield _Check("*", f"{_row_print(others)} IS DISTINCT FROM v.others")
+def masked(rules: Table, relation: Relation, alias: str) -> Iterator[Check]:
+    """Every masked cell of a row: conditions of the value alone."""
     for number, (name, strategy) in enumerate(rules.mask.items()):
-        expected = met(strategy, relation.columns[name], "c", f"e{number}")
-        yield _Check(name, f"NOT {expected.sql}", expected.parameters)
+        expected = met(strategy, relation.columns[name], alias, f"e{number}")
+        yield Check(name, f"NOT {expected.sql}", expected.parameters)
         if isinstance(strategy, JsonPaths) and strategy.other_paths == "refuse":
-            yield _Check(f"{name}.other_paths", has_others(strategy, _cell(name)))
+            yield Check(f"{name}.other_paths", has_others(strategy, f"{alias}.{quote(name)}"))
+
+
+def _checks(rules: Table, relation: Relation, others: Sequence[str], fresh: Sequence[str]) -> Iterator[Check]:
+    yield Check("row", "c.ctid IS NULL")  # changed once more, or gone
+    yield Check("*", f"{_row_print(others)} IS DISTINCT FROM v.others")
+    yield from masked(rules, relation, "c")
     for number, name in enumerate(fresh):
-        yield _Check(name, f"{_cell_print(name)} = v.f{number}")
+        yield Check(name, f"{_cell_print(name)} = v.f{number}")
     if rules.token:
-        yield _Check(rules.token.column, f"NOT {is_uuid(_cell(rules.token.column))}")
+        yield Check(rules.token.column, f"NOT {is_uuid(_cell(rules.token.column))}")
     if rules.flag:
-        yield _Check(rules.flag, f"{_cell(rules.flag)} IS NOT TRUE")
+        yield Check(rules.flag, f"{_cell(rules.flag)} IS NOT TRUE")
 
 
 def _cell(column: str) -> str:

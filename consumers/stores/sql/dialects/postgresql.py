@@ -19,6 +19,7 @@ from consumers.stores.sql.failures import not_verified
 from consumers.stores.sql.ledger import COLUMNS, PostgresLedger, postgresql_ledger_ddl
 from consumers.stores.sql.names import array, integers
 from consumers.stores.sql.plan import Plan, plan_for
+from consumers.stores.sql.unmet import unmet_rows
 from consumers.stores.sql.verification import KEY, violated
 
 _HOW = (
@@ -93,6 +94,15 @@ class PostgresWork:
         for table, query in self._plan.counts:
             for ordinal, rows in connection.execute(query, {"customers": array(ids)}):
                 yield ordinal, table, rows
+
+    def unmet(self, connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, str, int]]:
+        """Ordinal, place and number of its rows; one statement a table."""
+        return unmet_rows(connection, self._plan.unmet, {"customers": array(ids)})
+
+    def reopen(self, connection: Connection, ids: Sequence[str]) -> None:
+        """Clear the flags; one statement."""
+        if self._plan.reopen is not None:
+            connection.execute(self._plan.reopen, {"customers": array(ids)})
 
     def lock(self, connection: Connection, ids: Sequence[str]) -> Sequence[Any]:
         """Lock the root rows in the order of their key; each answer holds it."""

@@ -1,7 +1,7 @@
 """SQLite: the live schema, from its pragmas; what those do not tell, from the text of CREATE TABLE and TRIGGER."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import sqlglot
@@ -169,14 +169,16 @@ def _foreign_keys(connection: Connection, table: str, relations: Any) -> Iterato
     for row in _asked(connection, "pragma_foreign_key_list", table):
         keys.setdefault(row.id, []).append(row)
     for number, rows in keys.items():
-        target = _spelled(rows[0].table, relations)
+        target = _spelled(rows[0].table, (name for _, name in relations))
         columns = tuple(each.to for each in rows)
         if None in columns:
             columns = relations[MAIN, target].primary_key if (MAIN, target) in relations else ()
-        own = tuple(getattr(each, "from") for each in rows)
-        yield ForeignKey(f"{table}_{number}", (MAIN, table), own, (MAIN, target), columns)
+        own = [_spelled(getattr(each, "from"), relations[MAIN, table].columns) for each in rows]
+        there = relations[MAIN, target].columns if (MAIN, target) in relations else ()
+        columns = tuple(_spelled(each, there) for each in columns)
+        yield ForeignKey(f"{table}_{number}", (MAIN, table), tuple(own), (MAIN, target), columns)
 
 
-def _spelled(name: str, relations: Any) -> str:
-    """The table's name as it was made: a foreign key may spell it otherwise."""
-    return next((known for _, known in relations if known.lower() == name.lower()), name)
+def _spelled(name: str, there: Iterable[str]) -> str:
+    """The name of a table or column as it was made: a foreign key may spell it otherwise."""
+    return next((known for known in there if known.lower() == name.lower()), name)

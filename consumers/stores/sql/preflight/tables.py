@@ -10,7 +10,7 @@ from consumers.stores.sql.links import resolve_join
 from consumers.stores.sql.preflight.subject import Subject, lacking, subjects
 from consumers.stores.sql.staged.identity import identity_of
 
-_CUSTOMER_BASES = {
+CUSTOMER_BASES = {
     "text": {"text", "varchar", "bpchar"},
     "integer": {"int2", "int3", "int4", "int8", "uint2", "uint3", "uint4", "uint8", "numeric"},
     "uuid": {"uuid"},
@@ -147,7 +147,7 @@ def _customer_column(subject: Subject) -> Iterator[Finding]:
     if column is None:
         repair = f"name the column of {subject.name} that holds the customer id."
         yield Finding("missing_customer_column", "customer.column", f"no column {name}.", repair)
-    elif column.base not in _CUSTOMER_BASES[customer.type]:
+    elif column.base not in CUSTOMER_BASES[customer.type]:
         message = f"the column {name} is {column.base}, not {customer.type}."
         yield Finding("customer_type", "customer.type", message, "write the type the column has.")
 

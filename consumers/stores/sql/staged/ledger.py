@@ -51,6 +51,7 @@ class StagedLedger:
             proofs + '(("partition" % {{of}}) + {{of}}) % {{of}} = {{number}} AND carried_at >= {{since}}',
             service=service,
         )
+        self._page = statement(proofs + "command_id > {{after}} ORDER BY command_id LIMIT {{limit}}", service=service)
         self._write = statement(_insert(table, words), service=service, digest=digest)
 
     def read(self, connection: Connection, commands: Sequence[str]) -> dict[str, LedgerRow]:
@@ -65,6 +66,10 @@ class StagedLedger:
     def carried(self, connection: Connection, number: int, of: int, since: int) -> list[Proof]:
         """Whole rows of one partition of the commands (modulo `of`), carried out from `since` (microseconds) on."""
         return _proofs(connection.execute(self._carried, {"number": number, "of": of, "since": _written(since)}))
+
+    def page(self, connection: Connection, after: str, limit: int) -> list[Proof]:
+        """Whole rows behind a command id, at most so many, in the order of the ids."""
+        return _proofs(connection.execute(self._page, {"after": after, "limit": limit}))
 
     def reached(self, connection: Connection) -> dict[int, int] | None:
         """The highest command offset by partition; None where the table is not there."""

@@ -4,7 +4,7 @@ Rows are staged from the root down, before anything changes, and rewritten from 
 of a batch is the number of tables, never of customers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import TextClause
@@ -15,8 +15,9 @@ from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.names import listed, quote, statement
 from consumers.stores.sql.staged.expressions import fresh_uuid, rewritten
 from consumers.stores.sql.staged.levels import PICKED, Level, levels_of
-from consumers.stores.sql.staged.verification import checks, prints
+from consumers.stores.sql.staged.verification import Check, checks, masked, prints
 from consumers.stores.sql.staged.words import Words
+from consumers.stores.sql.unmet import Unmet, unmet_of
 
 
 class Stage(NamedTuple):
@@ -37,7 +38,10 @@ class Stage(NamedTuple):
 
 
 class StagedPlan(NamedTuple):
-    """`stages` from the root down. `lock` and `unflagged` take `customers`; `kept` is `lock`'s ordinals."""
+    """`stages` from the root down. `lock` and `unflagged` take `customers`; `kept` is `lock`'s ordinals.
+
+    `reopen` picks, as `lock` does, the root rows whose flag is set, and clears it.
+    """
 
     drop_picked: str
     create_picked: str
@@ -47,6 +51,8 @@ class StagedPlan(NamedTuple):
     stages: Sequence[Stage]
     counts: Sequence[tuple[str, TextClause]]
     unflagged: TextClause | None
+    unmet: Sequence[Unmet]
+    reopen: Sequence[TextClause]
 
 
 def plan_for(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
@@ -71,15 +77,14 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
     return StagedPlan(
         drop_picked=f"{words.drop} IF EXISTS {picked}",
         create_picked=_create(words, picked, root, {}),
-        lock=statement(
-            f"INSERT INTO {picked} (ord, {_keys(root)}) "
-            f"SELECT k.ord, {listed(root.key, 't0')} {find.source()}{find.where()}{words.lock}"
-        ),
+        lock=statement(_pick(words, picked, root, f"{find.source()}{find.where()}")),
         kept=statement(f"SELECT DISTINCT ord FROM {picked}"),  # noqa: S608
         forget=statement(f"DELETE FROM {picked} WHERE ord = {{{{ord}}}}"),  # noqa: S608
         stages=[_stage(words, path, picked) for path in needed],
         counts=[(path[-1].table, statement(_count(find, path))) for path in paths if path[-1].changes],
         unflagged=statement(f"SELECT DISTINCT k.ord {find.source()}{find.where()}") if root.rules.flag else None,
+        unmet=[_unmet(words, find, path) for path in paths if path[-1].rules.mask or path[-1].rules.deletes],
+        reopen=_reopen(words, find, picked, root) if root.rules.flag else (),
     )
 
 
@@ -100,6 +105,20 @@ class _Finder:
     def where(self) -> str:
         """The condition for rows not anonymized yet."""
         return self._flag
+
+    def done(self) -> str:
+        """The condition for rows that count as anonymized."""
+        return self._flag.replace(" IS NOT TRUE", " IS TRUE")
+
+
+def _pick(words: Words, picked: str, root: Level, found: str) -> str:
+    return f"INSERT INTO {picked} (ord, {_keys(root)}) SELECT k.ord, {listed(root.key, 't0')} {found}{words.lock}"
+
+
+def _reopen(words: Words, find: _Finder, picked: str, root: Level) -> list[TextClause]:
+    sets = [(root.rules.flag or "", "FALSE"), *_as_it_was(root, {root.rules.flag})]
+    change = words.update(root.relation, picked, root.by_key("c", "s"), sets)
+    return [statement(_pick(words, picked, root, f"{find.source()}{find.done()}")), statement(change)]
 
 
 def _keys(level: Level) -> str:
@@ -177,10 +196,14 @@ def _rewrite(words: Words, level: Level) -> TextClause:
         sets.append((rules.token.column, fresh_uuid(words)))
     if rules.flag:
         sets.append((rules.flag, "TRUE"))
-    written = {name for name, _ in sets}
-    # what the database would set with every change stays as it was
-    sets += [(name, f"c.{quote(name)}") for name, each in columns.items() if each.on_update and name not in written]
+    sets += _as_it_was(level, {name for name, _ in sets})
     return statement(words.update(level.relation, level.staged, level.by_key("c", "s"), sets), **parameters)
+
+
+def _as_it_was(level: Level, written: Collection[str | None]) -> list[tuple[str, str]]:
+    """What the database would set with every change."""
+    columns = level.relation.columns.items()
+    return [(name, f"c.{quote(name)}") for name, each in columns if each.on_update and name not in written]
 
 
 def _violations(level: Level, found: Sequence[Any]) -> TextClause:
@@ -200,10 +223,26 @@ def _left(words: Words, level: Level) -> str:
 
 def _count(find: _Finder, path: Sequence[Level]) -> str:
     last, alias = path[-1], f"t{len(path) - 1}"
-    joins = "".join(
+    rows = f"SELECT DISTINCT k.ord, {listed(last.key, alias)} {find.source()}{_joins(find, path)}{find.where()}"
+    return f"SELECT ord, count(*) FROM ({rows}) AS counted GROUP BY ord"  # noqa: S608 - names are quoted
+
+
+def _joins(find: _Finder, path: Sequence[Level]) -> str:
+    """JOINs of the levels below the root, which is t0 already."""
+    return "".join(
         f" {find.join} {level.relation.sql} AS t{depth} ON {level.by_join(f't{depth}', f't{depth - 1}')}"
         for depth, level in enumerate(path)
         if depth > 0
     )
-    rows = f"SELECT DISTINCT k.ord, {listed(last.key, alias)} {find.source()}{joins}{find.where()}"
-    return f"SELECT ord, count(*) FROM ({rows}) AS counted GROUP BY ord"  # noqa: S608 - names are quoted
+
+
+def _unmet(words: Words, find: _Finder, path: Sequence[Level]) -> Unmet:
+    level, alias = path[-1], f"t{len(path) - 1}"
+    found = [Check("rows", "TRUE")] if level.rules.deletes else list(masked(words, level, alias))
+    wrong = {f"w{number}": each.wrong for number, each in enumerate(found)}
+    cells = ["k.ord AS ord", *(f"{alias}.{quote(column)} AS k{number}" for number, column in enumerate(level.key))]
+    cells += [f"({condition}) AS {name}" for name, condition in wrong.items()]
+    rows = f"SELECT DISTINCT {', '.join(cells)} {find.source()}{_joins(find, path)}{find.done()}"
+    counts, anything = ", ".join(f"sum({name})" for name in wrong), " OR ".join(wrong)
+    sql = f"SELECT ord, {counts} FROM ({rows}) AS looked WHERE {anything} GROUP BY ord"  # noqa: S608 - names are quoted
+    return unmet_of(level.table, sql, found)

@@ -29,21 +29,27 @@ def prints(words: Words, level: Level) -> dict[str, str]:
 
 def checks(words: Words, level: Level) -> Iterator[Check]:
     """Everything that is looked at of a rewritten row."""
-    rules, columns = level.rules, level.relation.columns
+    rules = level.rules
     yield Check("row", f"c.{quote(level.key[0])} IS NULL")
     yield Check("*", f"{words.fingerprint(_others(words, level), _KEY)} <> s.others")
-    for number, (name, strategy) in enumerate(rules.mask.items()):
-        expected = met(words, strategy, columns[name], _cell(name), f"e{number}")
-        yield Check(name, f"NOT {expected.sql}", expected.parameters)
-        if isinstance(strategy, JsonPaths) and strategy.other_paths == "refuse":
-            others = words.documents.has_others(strategy, _cell(name), f"o{number}")
-            yield Check(f"{name}.other_paths", others.sql, others.parameters)
+    yield from masked(words, level, "c")
     for number, name in enumerate(_fresh(level)):
         yield Check(name, f"{_cell_print(words, level, name)} = s.f{number}")
     if rules.token:
         yield Check(rules.token.column, f"NOT {is_uuid(words, _cell(rules.token.column))}")
     if rules.flag:
         yield Check(rules.flag, f"{_cell(rules.flag)} IS NOT TRUE")
+
+
+def masked(words: Words, level: Level, alias: str) -> Iterator[Check]:
+    """Every masked cell of a row: conditions of the value alone."""
+    for number, (name, strategy) in enumerate(level.rules.mask.items()):
+        cell, column = f"{alias}.{quote(name)}", level.relation.columns[name]
+        expected = met(words, strategy, column, cell, f"e{number}")
+        yield Check(name, f"NOT {expected.sql}", expected.parameters)
+        if isinstance(strategy, JsonPaths) and strategy.other_paths == "refuse":
+            others = words.documents.has_others(strategy, cell, f"o{number}")
+            yield Check(f"{name}.other_paths", others.sql, others.parameters)
 
 
 _KEY = f"{{{{{KEY}}}}}"

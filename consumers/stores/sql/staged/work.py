@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from consumers.stores.sql.dialect import Rows
 from consumers.stores.sql.failures import not_verified
 from consumers.stores.sql.staged.plan import Stage, StagedPlan
+from consumers.stores.sql.unmet import unmet_rows
 from consumers.stores.sql.verification import KEY
 
 
@@ -31,6 +32,18 @@ class StagedWork:
         for table, query in self._plan.counts:
             for ordinal, rows in connection.execute(query, self._customers(ids)):
                 yield ordinal, table, rows
+
+    def unmet(self, connection: Connection, ids: Sequence[str]) -> Iterator[tuple[int, str, int]]:
+        """Ordinal, place and number of its rows; one statement a table."""
+        return unmet_rows(connection, self._plan.unmet, self._customers(ids))
+
+    def reopen(self, connection: Connection, ids: Sequence[str]) -> None:
+        """Clear the flags, by the keys of their rows."""
+        connection.exec_driver_sql(self._plan.drop_picked)
+        connection.exec_driver_sql(self._plan.create_picked)
+        for change, given in zip(self._plan.reopen, (self._customers(ids), {}), strict=False):
+            connection.execute(change, given)
+        connection.exec_driver_sql(self._plan.drop_picked)
 
     def lock(self, connection: Connection, ids: Sequence[str]) -> Sequence[Any]:
         """Lock the root rows in the order of the customer ids, their keys staged; the ordinals that have some."""
