@@ -210,17 +210,6 @@ def test_what_rules_ddl_prints_for_mariadb_can_be_run_again(mariadb: str, tmp_pa
         assert preflight(database, JOINED) == []
 
 
-@pytest.mark.parametrize("database", ["mariadb_database", "sqlite_database"])
-def test_what_a_dialect_cannot_do_is_refused_by_name(database: str, request: pytest.FixtureRequest) -> None:
-    made: OtherDatabase = request.getfixturevalue(database)
-    document = RULES.replace("phone: set_null", "phone: {json: {remove: [$.a], other_paths: keep}}")
-    with pytest.raises(RulesError) as refused:
-        made.rules(document)
-    assert [(each.code, each.place) for each in refused.value.findings] == [
-        ("not_available", "tables.customers.mask.phone")
-    ]
-
-
 def test_a_schema_sqlite_does_not_have_is_refused_by_name(sqlite_database: OtherDatabase) -> None:
     with pytest.raises(RulesError) as refused:
         sqlite_database.rules(RULES.replace('schema: "${CRM_SCHEMA}"', "schema: crm"))

@@ -77,7 +77,7 @@ class OtherDatabase:
     def rules(self, text: str = RULES, **environ: str) -> Rules:
         """Rules for this database."""
         path = self._folder / "rules.yaml"
-        path.write_text(text.replace("keep: {", "keep: {last change: [changed], ", 1), encoding="utf-8")
+        path.write_text(text.replace("    keep: {", "    keep: {last change: [changed], ", 1), encoding="utf-8")
         return load_sql_rules(path, {"CRM_URL": self.url, "CRM_SCHEMA": self.name} | environ)
 
     def store(self, text: str = RULES) -> SqlStore:

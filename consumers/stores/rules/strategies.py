@@ -19,8 +19,8 @@
 | `truncate`     | date, timestamp              | first instant of year, month, day UTC| stays     | no    | yes    |
 |                | text: {characters: N}        | its first N letters                  | stays     | no    | yes    |
 | `bucket`       | whole number, numeric        | the multiple of N at or below it     | stays     | no    | yes    |
-| `json`         | json, jsonb                  | the document without some paths, with| stays, so | no    | yes    |
-|                |                              | a value at others that are there     | does null |       |        |
+| `json`         | json, jsonb; text, where the | the document without some paths, with| stays, so | no    | yes    |
+|                | database has no such types   | a value at others that are there     | does null |       |        |
 
 (*) Where NULLs are distinct, which is PostgreSQL's default.
 (+) Twelve random digits: where two meet, the constraint refuses the batch and each customer gets others on his own.

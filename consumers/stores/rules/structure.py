@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from consumers.domain.work import Finding
 from consumers.stores.rules.model import Rules, Table
-from consumers.stores.rules.strategies import JsonPaths
 
 
 def problems(rules: Rules) -> list[Finding]:
@@ -13,29 +12,17 @@ def problems(rules: Rules) -> list[Finding]:
     tree = list(_tree(rules))
     if tree:
         return tree
-    found = [*_root(rules), *_customer(rules), *_ignore(rules), *_backend(rules)]
+    found = [*_root(rules), *_customer(rules), *_ignore(rules), *_sqlite(rules)]
     for name, table in rules.tables.items():
         found += [*_child(rules, name, table), *_shared(rules, name, table), *_deletion(name, table)]
         found += _columns(rules, name, table)
     return found
 
 
-def _backend(rules: Rules) -> Iterator[Finding]:
-    """What this kind of database cannot do."""
-    backend = rules.store.backend
-    if backend == "postgresql":
-        return
-    for name, table in rules.tables.items():
-        for column, strategy in table.mask.items():
-            if isinstance(strategy, JsonPaths):
-                message = f"the strategy json is not available on {backend} yet."
-                repair = "set_null or keep the document, with a reason."
-                yield Finding("not_available", f"tables.{name}.mask.{column}", message, repair)
-    if backend == "sqlite":
-        yield from _sqlite(rules)
-
-
 def _sqlite(rules: Rules) -> Iterator[Finding]:
+    """What a SQLite file does not have."""
+    if rules.store.backend != "sqlite":
+        return
     places = {"store.schema": rules.store.schema_name}
     if rules.ledger is not None:
         places["ledger.schema"] = rules.ledger.schema_name

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from consumers.stores.rules.strategies import StaticValue
 from consumers.stores.sql.catalog import Column, Relation
+from consumers.stores.sql.dialects.mariadb_documents import MariaDocuments
 from consumers.stores.sql.names import qualified, quote
 
 ID_LETTERS = 1024
@@ -21,6 +22,7 @@ class MariaWords:
     print_type = "binary(8)"
     ord_type = "bigint"
     drop = "DROP TEMPORARY TABLE"  # without the word it would commit
+    documents = MariaDocuments()
 
     def temporary(self, schema: str, name: str) -> str:
         """A temporary table in the rules' schema."""

@@ -38,9 +38,8 @@ class PostgreSQL:
     ledger_columns: Mapping[str, str] = {name: base for name, (_, base) in COLUMNS.items()}
 
     def unfit(self, kind: str, column: Column) -> bool:
-        """Nothing: the strategies' types are PostgreSQL's."""
-        del kind, column
-        return False
+        """Documents in text: PostgreSQL has types for them."""
+        return kind == "json" and column.is_text
 
     def token_fits(self, column: Column) -> bool:
         """Always: its unique index takes NULLs for equal."""

@@ -20,6 +20,7 @@ from consumers.stores.sql.catalog import Catalog, Column
 from consumers.stores.sql.dialect import WRITES
 from consumers.stores.sql.dialects.sqlite_catalog import read_catalog
 from consumers.stores.sql.dialects.sqlite_ddl import SqliteDdl
+from consumers.stores.sql.dialects.sqlite_documents import define as define_documents
 from consumers.stores.sql.dialects.sqlite_functions import define
 from consumers.stores.sql.dialects.sqlite_words import SqliteWords
 from consumers.stores.sql.engine import LOCK_TIMEOUT_MS
@@ -127,6 +128,7 @@ def _opened(path: str, timeout: int) -> sqlite3.Connection:
     # else what was overwritten or deleted could still be read from the file's free pages
     connection.execute("PRAGMA secure_delete = on")
     define(connection)
+    define_documents(connection)
     return connection
 
 

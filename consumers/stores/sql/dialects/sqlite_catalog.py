@@ -22,6 +22,7 @@ _BASES = (  # the first that the declared type contains
     ("CLOB", "text"),
     ("TEXT", "text"),
     ("UUID", "uuid"),
+    ("JSON", "json"),
     ("DATETIME", "timestamp"),
     ("TIMESTAMP", "timestamp"),
     ("DATE", "date"),
@@ -62,6 +63,9 @@ def _relation(connection: Connection, name: str, kind: str, without_rowid: bool)
         indexes.append(_unique(name, primary))
     written = _written(connection, name)
     free = next(each for each in (*_ROWIDS, "") if each not in {column.lower() for column in made})
+    said = list(_checks(written, frozenset(made))) if kind == "table" else []
+    for document in {each for each in said if isinstance(each, str)}:
+        made[document] = made[document]._replace(base="json", category="")
     return Relation(
         MAIN,
         name,
@@ -70,7 +74,7 @@ def _relation(connection: Connection, name: str, kind: str, without_rowid: bool)
         columns=made,
         indexes=indexes,
         broken=frozenset(),
-        checks=list(_checks(written, frozenset(made))) if kind == "table" else [],
+        checks=[each for each in said if isinstance(each, Check)],
         triggers=_triggers(connection, name),
         rowid="" if without_rowid or kind != "table" else free,
     )
@@ -123,8 +127,11 @@ def _written(connection: Connection, name: str) -> str:
     return connection.execute(query, {"name": name}).scalar() or ""
 
 
-def _checks(written: str, columns: frozenset[str]) -> Iterator[Check]:
-    """Check constraints. What cannot be parsed is taken for one over every column."""
+def _checks(written: str, columns: frozenset[str]) -> Iterator[Check | str]:
+    """Check constraints, or the column of one that only says its text is JSON.
+
+    What cannot be parsed is taken for one over every column.
+    """
     if "CHECK" not in written.upper():
         return
     try:
@@ -134,7 +141,19 @@ def _checks(written: str, columns: frozenset[str]) -> Iterator[Check]:
         return
     for number, check in enumerate(parsed.find_all(exp.CheckColumnConstraint, exp.Check)):
         named = {each.name for each in check.find_all(exp.Column)} or columns
-        yield Check(f"check_{number}", frozenset(columns & named), check.sql(dialect="sqlite"))
+        about = frozenset(columns & named)
+        definition = check.sql(dialect="sqlite")
+        is_json = len(about) == 1 and _is_json(check.this)
+        yield next(iter(about)) if is_json else Check(f"check_{number}", about, definition)
+
+
+def _is_json(said: exp.Expr) -> bool:
+    """Whether it is json_valid(column), NULL allowed or not."""
+    said = said.unnest()
+    if isinstance(said, exp.Or):
+        return _is_json(said.left) and isinstance(said.right.unnest(), exp.Is) and said.right.find(exp.Null) is not None
+    bare = isinstance(said, exp.Anonymous) and all(isinstance(each, exp.Column) for each in said.expressions)
+    return bare and said.name.lower() == "json_valid"
 
 
 def _triggers(connection: Connection, name: str) -> list[Trigger]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from consumers.stores.rules.strategies import StaticValue
 from consumers.stores.sql.catalog import Column, Relation
+from consumers.stores.sql.dialects.sqlite_documents import SqliteDocuments
 from consumers.stores.sql.names import listed, quote
 
 
@@ -17,6 +18,7 @@ class SqliteWords:
     print_type = "integer"
     ord_type = "integer"
     drop = "DROP TABLE"
+    documents = SqliteDocuments()
 
     def temporary(self, schema: str, name: str) -> str:
         """A temporary table, which no table of the rules' schema can be taken for."""

@@ -76,7 +76,7 @@ def _type_fits(strategy: AnyStrategy, column: Column) -> bool:
         "set_null": True,
         "zeros": column.is_text or column.is_date or column.base in _NUMBERS,
         "unique_token": column.is_text or column.base == "uuid",
-        "json": column.base in {"json", "jsonb"},
+        "json": column.base in {"json", "jsonb"} or column.is_text,
     }.get(strategy.kind, column.is_text)
 
 

@@ -9,6 +9,7 @@ from consumers.stores.rules.strategies import (
     UUID_LENGTH,
     AnyStrategy,
     Bucket,
+    JsonPaths,
     Static,
     Template,
     Truncate,
@@ -105,6 +106,11 @@ def _bucket(words: Words, strategy: Bucket, _column: Column, cell: str, _paramet
     return Expression(_or_null(cell, f"{cell} = {to_bucket(words, strategy, cell)}"))
 
 
+def _json(words: Words, strategy: JsonPaths, _column: Column, cell: str, parameter: str) -> Expression:
+    remade = words.documents.is_remade(strategy, cell, parameter)
+    return Expression(_or_null(cell, remade.sql), remade.parameters)
+
+
 _BUILDERS: Mapping[str, Callable[[Words, Any, Column, str, str], Expression]] = {
     "set_null": _set_null,
     "static": _static,
@@ -117,4 +123,5 @@ _BUILDERS: Mapping[str, Callable[[Words, Any, Column, str, str], Expression]] = 
     "template": _template,
     "truncate": _truncate,
     "bucket": _bucket,
+    "json": _json,
 }

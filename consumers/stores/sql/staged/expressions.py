@@ -8,6 +8,7 @@ from consumers.stores.rules.strategies import (
     TOKEN,
     AnyStrategy,
     Bucket,
+    JsonPaths,
     Redact,
     Static,
     Template,
@@ -116,6 +117,10 @@ def _bucket(words: Words, strategy: Bucket, _column: Column, cell: str, _paramet
     return Expression(to_bucket(words, strategy, cell))
 
 
+def _json(words: Words, strategy: JsonPaths, _column: Column, cell: str, parameter: str) -> Expression:
+    return words.documents.remade(strategy, cell, parameter)
+
+
 BUILDERS: Mapping[str, Callable[[Words, Any, Column, str, str], Expression]] = {
     "set_null": _set_null,
     "static": _static,
@@ -128,4 +133,5 @@ BUILDERS: Mapping[str, Callable[[Words, Any, Column, str, str], Expression]] = {
     "template": _template,
     "truncate": _truncate,
     "bucket": _bucket,
+    "json": _json,
 }

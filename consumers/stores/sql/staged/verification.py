@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from consumers.stores.rules.strategies import UNIQUE
+from consumers.stores.rules.strategies import UNIQUE, JsonPaths
 from consumers.stores.sql.names import quote
 from consumers.stores.sql.staged.expectations import is_uuid, met
 from consumers.stores.sql.staged.levels import Level
@@ -21,7 +21,7 @@ class Check(NamedTuple):
 
 def prints(words: Words, level: Level) -> dict[str, str]:
     """Staged column and its fingerprint of the row c: of all cells that stay, and of each that is drawn anew."""
-    made = {"others": words.fingerprint(_others(level), _KEY)}
+    made = {"others": words.fingerprint(_others(words, level), _KEY)}
     for number, column in enumerate(_fresh(level)):
         made[f"f{number}"] = _cell_print(words, level, column)
     return made
@@ -31,7 +31,7 @@ def checks(words: Words, level: Level) -> Iterator[Check]:
     """Everything that is looked at of a rewritten row."""
     rules = level.rules
     yield Check("row", f"c.{quote(level.key[0])} IS NULL")
-    yield Check("*", f"{words.fingerprint(_others(level), _KEY)} <> s.others")
+    yield Check("*", f"{words.fingerprint(_others(words, level), _KEY)} <> s.others")
     yield from masked(words, level, "c")
     for number, name in enumerate(_fresh(level)):
         yield Check(name, f"{_cell_print(words, level, name)} = s.f{number}")
@@ -47,19 +47,21 @@ def masked(words: Words, level: Level, alias: str) -> Iterator[Check]:
         cell, column = f"{alias}.{quote(name)}", level.relation.columns[name]
         expected = met(words, strategy, column, cell, f"e{number}")
         yield Check(name, f"NOT {expected.sql}", expected.parameters)
+        if isinstance(strategy, JsonPaths) and strategy.other_paths == "refuse":
+            others = words.documents.has_others(strategy, cell, f"o{number}")
+            yield Check(f"{name}.other_paths", others.sql, others.parameters)
 
 
 _KEY = f"{{{{{KEY}}}}}"
 
 
-def _others(level: Level) -> dict[str, Any]:
-    rules = level.rules
+def _others(words: Words, level: Level) -> dict[str, Any]:
+    """Cells nothing is done to, and the rest of documents. What the database computes itself follows the others."""
+    rules, columns = level.rules, level.relation.columns
     rewritten = {*rules.mask, rules.flag, rules.token.column if rules.token else None}
-    return {
-        _cell(name): column
-        for name, column in level.relation.columns.items()
-        if name not in rewritten and not column.generated
-    }
+    cells = {_cell(name): each for name, each in columns.items() if name not in rewritten and not each.generated}
+    documents = [(name, each) for name, each in rules.mask.items() if isinstance(each, JsonPaths)]
+    return cells | {words.documents.left_alone(each, _cell(name)): columns[name] for name, each in documents}
 
 
 def _fresh(level: Level) -> Sequence[str]:

@@ -6,8 +6,28 @@ MariaDB's sessions are in ANSI mode: names stand in double quotes, `||` joins te
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from consumers.stores.rules.strategies import StaticValue
+from consumers.stores.rules.strategies import JsonPaths, StaticValue
 from consumers.stores.sql.catalog import Column, Relation
+from consumers.stores.sql.expressions import Expression
+
+
+class Documents(Protocol):
+    """The pieces of a statement about JSON documents. `cell` is a qualified column, `parameter` a free name to bind."""
+
+    def remade(self, strategy: JsonPaths, cell: str, parameter: str) -> Expression:
+        """The document without what is removed, and with what is set where there was something.
+
+        What cannot be followed is given back as it was.
+        """
+
+    def is_remade(self, strategy: JsonPaths, cell: str, parameter: str) -> Expression:
+        """True, never NULL, where it is as `remade` leaves one that can be followed; the cell is not NULL."""
+
+    def left_alone(self, strategy: JsonPaths, cell: str) -> str:
+        """All of the document that is neither removed nor set, the same text for the same values."""
+
+    def has_others(self, strategy: JsonPaths, cell: str, parameter: str) -> Expression:
+        """True where the document has a value that no path of the strategy covers."""
 
 
 class Words(Protocol):
@@ -23,6 +43,10 @@ class Words(Protocol):
     """Type of an ordinal."""
     drop: str
     """DROP of a temporary table, and of none else."""
+
+    @property
+    def documents(self) -> Documents:
+        """What is said of JSON documents."""
 
     def temporary(self, schema: str, name: str) -> str:
         """A temporary table's name, quoted."""
