@@ -9,6 +9,8 @@ CONNECT_TIMEOUT = 2.0
 READ_TIMEOUT = 5.0
 """Seconds. DynamoDB answers in milliseconds; a connection that was dropped silently must not hold a partition."""
 ATTEMPTS = 3
+CONNECTIONS = 50
+"""Kept open. A process may run many roles; beyond boto's ten each further call would open and close one of its own."""
 
 
 def connect(
@@ -51,4 +53,5 @@ def _tuned(connect_timeout: float, read_timeout: float) -> Config:
         connect_timeout=connect_timeout,
         read_timeout=read_timeout,
         tcp_keepalive=True,
+        max_pool_connections=CONNECTIONS,
     )
