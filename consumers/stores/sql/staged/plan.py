@@ -12,6 +12,7 @@ from sqlalchemy import TextClause
 from consumers.domain.errors import PermanentError
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql.catalog import Catalog
+from consumers.stores.sql.links import looked_up
 from consumers.stores.sql.names import listed, quote, statement
 from consumers.stores.sql.sharing import referred_to, unshared
 from consumers.stores.sql.staged.expressions import fresh_uuid, rewritten
@@ -70,7 +71,7 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
     paths = levels_of(words, rules, catalog)
     root, picked = paths[0][0], words.temporary(rules.store.schema_name, PICKED)
     parents = {each.rules.parent for path in paths for each in path}
-    find = _Finder(words, rules, root)
+    find = _Finder(words, rules, catalog, root)
     needed = [path for path in paths if path[-1].changes or path[-1].table in parents]
     return StagedPlan(
         drop_picked=f"{words.drop} IF EXISTS {picked}",
@@ -94,17 +95,16 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
 class _Finder:
     """Finds unflagged root rows by customer id; `ord` counts the ids from 1."""
 
-    def __init__(self, words: Words, rules: Rules, root: Level) -> None:
+    def __init__(self, words: Words, rules: Rules, catalog: Catalog, root: Level) -> None:
         self.join = words.join
-        column = root.relation.columns[rules.customer_column]
-        found = words.is_customer(f"t0.{quote(column.name)}", column, rules.customer.type)
-        self._from = f"FROM {words.customers(rules.customer.type)} {words.join} {root.relation.sql} AS t0 ON {found}"
         self.flag = f"t0.{quote(root.rules.flag)} IS NOT TRUE" if root.rules.flag else ""
-        self._words, self._column, self._kind = words, column, rules.customer.type
+        self._words, self._rules, self._catalog, self._root = words, rules, catalog, root.relation.sql
+        self._ids = words.customers(rules.customer.type)
 
     def source(self) -> str:
         """FROM … JOIN the root as t0."""
-        return self._from
+        lookup, found = self._found("t0")
+        return f"FROM {self._ids}{lookup} {self.join} {self._root} AS t0 ON {found}"
 
     def where(self) -> str:
         """The condition for rows not anonymized yet."""
@@ -112,8 +112,17 @@ class _Finder:
 
     def asked(self, root: str) -> str:
         """Finds something where the root row under this alias is of a customer asked for."""
-        same = self._words.is_customer(f"{root}.{quote(self._column.name)}", self._column, self._kind)
-        return f"SELECT 1 FROM {self._words.customers(self._kind)} WHERE {same}"  # noqa: S608 - names are quoted
+        lookup, found = self._found(root)
+        return f"SELECT 1 FROM {self._ids}{lookup} WHERE {found}"  # noqa: S608 - names are quoted
+
+    def _found(self, root: str) -> tuple[str, str]:
+        rules = self._rules
+        column = self._catalog.relations[rules.store.schema_name, rules.customer_table].columns[rules.customer_column]
+
+        def is_customer(alias: str) -> str:
+            return self._words.is_customer(f"{alias}.{quote(column.name)}", column, rules.customer.type)
+
+        return looked_up(rules, self._catalog, self.join, is_customer, root)
 
 
 def _keys(level: Level) -> str:
