@@ -104,7 +104,7 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
         ("service: crm", "service: CRM 1", "string_pattern_mismatch", "service"),
         ("${CRM_URL}", "${NOT_SET}", "variable", "store.url"),
         ("${CRM_URL}", "${not-a-name}", "variable", "store.url"),
-        ("${CRM_URL}", "mysql://db/crm", "not_available", "store.url"),
+        ("${CRM_URL}", "oracle://db/crm", "not_available", "store.url"),
         ("${CRM_URL}", "CANARY", "url", "store.url"),
         ("phone: set_null", "phone: set_null\n      phone: zeros", "yaml", "file"),
         ("version: 1", "version: [", "yaml", "file"),
