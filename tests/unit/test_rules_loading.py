@@ -46,7 +46,6 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
     [
         # in the design, not in this version
         ("purpose: marketing", "purpose: marketing\nguard: SELECT 1", "guard", "guard"),
-        ("column: customer_id}", "lookup: {table: t}}", "not_available", "customer.lookup"),
         ("kind: sql", "kind: dynamodb", "not_available", "store.kind"),
         ("kind: sql", "kind: s3", "missing", "objects"),
         ("rows: delete}", "rows: delete, since: created_at}", "not_available", "tables.notes.since"),
@@ -64,11 +63,7 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
         ("[countries]", "[countries, notes]", "ignore", "ignore"),
         ("phone: set_null", "customer_id: zeros", "customer_column", "tables.customers.mask.customer_id"),
         ("    flag: anonymized\n", "    join: {a: b}\n", "join", "tables.customers.join"),
-        ("rows: delete}", "rows: delete, shared: keep}", "shared", "tables.notes.shared"),
-        ("    flag: anonymized\n", "    flag: anonymized\n    shared: keep\n", "shared", "tables.customers.shared"),
-        ("    flag: anonymized\n", "    shared: keep\n", "shared", "tables.customers.shared"),
         # spelling
-        ("rows: delete}", "shared: mask}", "literal_error", "tables.notes.shared"),
         ("version: 1", "version: 2", "literal_error", "version"),
         ("parent: customers, rows", "parents: customers, rows", "extra_forbidden", "tables.notes.parents"),
         ("{truncate: year}", "{truncate: decade}", "literal_error", "tables.customers.mask.birth_date.to"),
@@ -216,15 +211,6 @@ def test_ledger_none_needs_a_flag(tmp_path: Path) -> None:
     with pytest.raises(RulesError) as caught:
         load(tmp_path, text.replace("    flag: anonymized\n", ""))
     assert caught.value.code == "flag"
-
-
-def test_shared_rows_need_a_flag_that_tells_who_is_anonymized(tmp_path: Path) -> None:
-    shared = RULES.replace("key: [id], mask: {address: set_null}", "key: [id], shared: keep, mask: {address: set_null}")
-
-    assert load(tmp_path, shared).tables["orders"].shared == "keep"
-    with pytest.raises(RulesError) as caught:
-        load(tmp_path, shared.replace("    flag: anonymized\n", ""))
-    assert [(found.code, found.place) for found in caught.value.findings] == [("flag", "tables.orders.shared")]
 
 
 def test_single_key_is_the_customer_column_where_none_is_named(tmp_path: Path) -> None:

@@ -100,6 +100,27 @@ def test_rules_report_says_what_becomes_of_shared_rows(tmp_path: Path, word: str
     assert "| orders | id | customers refers to it |" in found.out.splitlines()
 
 
+LOOKUP = "lookup: {table: countries, match: lapse_id, gives: {id: number}}}"
+
+
+def test_rules_report_names_the_links_of_a_lookup(tmp_path: Path) -> None:
+    found = report(tmp_path, RULES.replace("column: customer_id}", LOOKUP))
+    assert "Schema crm. A customer is countries.lapse_id (text)." in found.out.splitlines()
+    for line in (
+        "| customers | id | countries leads to it |",
+        "| countries | lapse_id | customer id |",
+        "| countries | number | leads to customers |",
+    ):
+        assert line in found.out.splitlines()
+
+
+def test_rules_report_names_no_link_of_a_lookup_table_that_is_deleted(tmp_path: Path) -> None:
+    text = RULES.replace("column: customer_id}", LOOKUP.replace("countries", "notes"))
+    links = registered(tmp_path, text)["links"]
+    assert isinstance(links, list)
+    assert "notes" not in {each["table"] for each in links}
+
+
 def test_rules_report_says_that_a_service_votes(tmp_path: Path) -> None:
     guard = 'guard: "SELECT borrower FROM open_loans WHERE borrower IN :customers"'
     assert "It votes" in report(tmp_path, RULES.replace("ledger:", f"{guard}\nledger:")).out

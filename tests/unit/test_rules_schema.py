@@ -52,8 +52,9 @@ def document(text: str) -> Any:
 
 def test_rules_schema_accepts_the_manual_the_demo_and_the_tests() -> None:
     shared = RULES.replace("notes: {", "notes: {shared: keep, ").replace("orders: {", "orders: {shared: refuse, ")
-    texts = [example(), *demo_rules(), RULES, RULES.replace("{schema: lapse}", "none"), shared]
-    assert len(texts) == 7
+    lookup = RULES.replace("column: customer_id", "lookup: {table: countries, match: a, gives: {id: b}}")
+    texts = [example(), *demo_rules(), RULES, RULES.replace("{schema: lapse}", "none"), shared, lookup]
+    assert len(texts) == 8
     for text in texts:
         assert mismatches(rules_schema(), document(text)) == []
 

@@ -74,12 +74,20 @@ class StoreRules(Frozen):
         return backend_of(self.url.get_secret_value())
 
 
+class Lookup(Frozen):
+    """The customer id stands in `match` of another table, which `gives` columns of the root table: root's: its own."""
+
+    table: Name
+    match: Name
+    gives: Annotated[Mapping[Name, Name], Field(min_length=1)]
+
+
 class Customer(Frozen):
-    """How a customer id finds its rows: by `column` of the root table (default: the root table's only key column)."""
+    """How a customer id finds its rows: by `column` of the root table (default: its only key column), or a `lookup`."""
 
     type: Literal["text", "integer", "uuid"]
     column: Name | None = None
-    lookup: Later = None
+    lookup: Lookup | None = None
 
 
 LEDGER = "lapse_ledger"
@@ -170,9 +178,21 @@ class Rules(Frozen):
         return next(name for name, table in self.tables.items() if table.parent is None)
 
     @property
+    def customer_table(self) -> str:
+        """The table that holds the customer id: the root table, or where it is looked up."""
+        return self.customer.lookup.table if self.customer.lookup else self.root
+
+    @property
     def customer_column(self) -> str:
-        """Column of the root table that holds the customer id."""
+        """Its column that does."""
+        if self.customer.lookup:
+            return self.customer.lookup.match
         return self.customer.column or self.tables[self.root].key[0]
+
+    @property
+    def customer_columns(self) -> tuple[str, ...]:
+        """Columns of the root table by which the rows of a customer are found."""
+        return tuple(self.customer.lookup.gives) if self.customer.lookup else (self.customer_column,)
 
     def lineage(self, table: str) -> list[str]:
         """The tables from the root down to this one, both included."""

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from consumers.stores.rules.custom import AnyRules, CustomRules
-from consumers.stores.rules.links import Link, links
+from consumers.stores.rules.links import Link, links, lookup_links
 from consumers.stores.rules.model import LEDGER, Rules, Table
 from consumers.stores.rules.outlook import action_of
 from consumers.stores.rules.s3 import S3Rules
@@ -58,7 +58,7 @@ def _database(rules: Rules) -> dict[str, Any]:
         "service": rules.service,
         "purpose": rules.purpose,
         "schema": rules.store.schema_name,
-        "customer": {"table": rules.root, "column": rules.customer_column, "type": rules.customer.type},
+        "customer": {"table": rules.customer_table, "column": rules.customer_column, "type": rules.customer.type},
         "votes": rules.guard is not None,
         "tables": [_table(rules, name, table) for name, table in rules.tables.items()],
         "ignored": [{"table": name, "why": reason} for reason, names in rules.ignore.items() for name in names],
@@ -68,7 +68,7 @@ def _database(rules: Rules) -> dict[str, Any]:
 
 
 def _all_links(rules: Rules) -> list[Link]:
-    found = [link for name in rules.tables for link in links(rules, name)]
+    found = [link for name in rules.tables for link in links(rules, name)] + lookup_links(rules)
     if rules.ledger is not None:
         found.append(Link(f"{rules.ledger.schema_name}.{LEDGER}", "customer_id", _PROOF))
     return found

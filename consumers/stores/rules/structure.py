@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from consumers.domain.work import Finding
-from consumers.stores.rules.model import Rules, Table
+from consumers.stores.rules.model import Lookup, Rules, Table
 
 
 def problems(rules: Rules) -> list[Finding]:
@@ -79,6 +79,9 @@ def _root(rules: Rules) -> Iterator[Finding]:
 
 def _customer(rules: Rules) -> Iterator[Finding]:
     root = rules.tables[rules.root]
+    if rules.customer.lookup is not None:
+        yield from _lookup(rules, rules.customer.lookup)
+        return
     if rules.customer.column is None and len(root.key) != 1:
         yield Finding(
             "customer_column",
@@ -95,6 +98,20 @@ def _customer(rules: Rules) -> Iterator[Finding]:
             "the customer id can only be replaced by a fresh token.",
             "write unique_token, or keep the column with a reason.",
         )
+
+
+def _lookup(rules: Rules, lookup: Lookup) -> Iterator[Finding]:
+    place = "customer.lookup.table"
+    if rules.customer.column is not None:
+        message = "the customer id stands in the root table or is looked up, not both."
+        yield Finding("customer_column", "customer.column", message, "leave one of column and lookup.")
+    if lookup.table == rules.root:
+        message = "the root table need not be looked up in."
+        yield Finding("lookup", place, message, "write column: NAME instead of the lookup.")
+    elif lookup.table not in {*rules.tables, *rules.ignored}:
+        message = f"nobody has said what happens to {lookup.table}, which tells whose a row was."
+        repair = f"map it below {rules.root}, as rows: delete or masked, or ignore it with a reason."
+        yield Finding("unmapped_table", place, message, repair)
 
 
 def _child(rules: Rules, name: str, table: Table) -> Iterator[Finding]:
@@ -141,7 +158,8 @@ def _columns(rules: Rules, name: str, table: Table) -> Iterator[Finding]:
 
 
 def _replaced_key(rules: Rules, name: str, column: str) -> bool:
-    return name == rules.root and column == rules.customer_column and column in rules.tables[name].mask
+    found = name == rules.customer_table == rules.root and column == rules.customer_column
+    return found and column in rules.tables[name].mask
 
 
 def _ignore(rules: Rules) -> Iterator[Finding]:

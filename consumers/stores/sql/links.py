@@ -1,9 +1,10 @@
 """How a child table hangs on its parent, and whether a joined row can belong to one customer only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql.catalog import Catalog, ForeignKey
+from consumers.stores.sql.names import quote
 
 
 def foreign_keys_between(rules: Rules, catalog: Catalog, child: str) -> list[ForeignKey]:
@@ -23,6 +24,22 @@ def resolve_join(rules: Rules, catalog: Catalog, child: str) -> Mapping[str, str
     if len(keys) != 1:
         return None
     return dict(zip(keys[0].columns, keys[0].target_columns, strict=True))
+
+
+def looked_up(
+    rules: Rules, catalog: Catalog, joining: str, is_customer: Callable[[str], str], root: str
+) -> tuple[str, str]:
+    """What leads from a customer id to his root rows: a join of the lookup table as l, and the condition.
+
+    `is_customer`: the condition over the column of the customer id, by its alias; `root`: the root's alias. Without a
+    lookup the root table is asked directly, and there is no join.
+    """
+    lookup = rules.customer.lookup
+    if lookup is None:
+        return "", is_customer(root)
+    relation = catalog.relations[rules.store.schema_name, lookup.table]
+    given = " AND ".join(f"{root}.{quote(own)} = l.{quote(theirs)}" for own, theirs in lookup.gives.items())
+    return f" {joining} {relation.sql} AS l ON {is_customer('l')}", given
 
 
 def with_joins(rules: Rules, catalog: Catalog) -> Rules:
@@ -46,7 +63,7 @@ def belongs_to_one_customer(rules: Rules, catalog: Catalog, table: str, columns:
         return True
     parent = rules.tables[table].parent
     if parent is None:
-        return rules.customer_column in given
+        return set(rules.customer_columns) <= given
     join = resolve_join(rules, catalog, table) or {}
     carried = {theirs for own, theirs in join.items() if own in given}
     return bool(carried) and belongs_to_one_customer(rules, catalog, parent, carried)

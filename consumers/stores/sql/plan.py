@@ -14,8 +14,9 @@ from sqlalchemy import TextClause
 
 from consumers.domain.errors import PermanentError
 from consumers.stores.rules.model import Rules
-from consumers.stores.sql.catalog import Catalog, Column
+from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.expressions import fresh_uuid, rewritten
+from consumers.stores.sql.links import looked_up
 from consumers.stores.sql.names import listed, quote, statement
 from consumers.stores.sql.reaching import (
     Level,
@@ -85,8 +86,7 @@ def _plan(rules: Rules, catalog: Catalog) -> Plan:
     paths = [path_to(rules, catalog, table) for table in rules.tables]
     shared = [path[-1].decided for path in paths if path[-1].decided]
     shallow_first = sorted(paths, key=len)
-    customer = shallow_first[0][0].relation.columns[rules.customer_column]
-    find = _Finder(rules, shallow_first[0][0], customer)
+    find = _Finder(rules, catalog, shallow_first[0][0])
     changing = [path for path in reversed(shallow_first) if path[-1].changes]
     verifications = {
         path[-1].table: verification_of(number, path[-1].rules, path[-1].relation)
@@ -119,8 +119,10 @@ def _plan(rules: Rules, catalog: Catalog) -> Plan:
 class _Finder:
     """Finds unflagged root rows by customer id; `ord` counts the ids from 1."""
 
-    def __init__(self, rules: Rules, root: Level, customer: Column) -> None:
+    def __init__(self, rules: Rules, catalog: Catalog, root: Level) -> None:
         self._root = root
+        self._rules, self._catalog = rules, catalog
+        customer = catalog.relations[rules.store.schema_name, rules.customer_table].columns[rules.customer_column]
         id_type = _ID_TYPES.get(rules.customer.type, customer.type)
         self._ids = f"unnest(CAST(CAST({{{{customers}}}} AS text[]) AS {id_type}[])) WITH ORDINALITY AS k(id, ord)"
         self._column = quote(customer.name)
@@ -128,11 +130,16 @@ class _Finder:
 
     def source(self) -> str:
         """FROM … JOIN the root as t0."""
-        return f"FROM {self._ids} JOIN {self._root.relation.sql} AS t0 ON t0.{self._column} = k.id"
+        lookup, found = self._found("t0")
+        return f"FROM {self._ids}{lookup} JOIN {self._root.relation.sql} AS t0 ON {found}"
 
     def asked(self, root: str) -> str:
         """Finds something where the root row under this alias is of a customer asked for."""
-        return f"SELECT 1 FROM {self._ids} WHERE k.id = {root}.{self._column}"  # noqa: S608 - names are quoted
+        lookup, found = self._found(root)
+        return f"SELECT 1 FROM {self._ids}{lookup} WHERE {found}"  # noqa: S608 - names are quoted
+
+    def _found(self, root: str) -> tuple[str, str]:
+        return looked_up(self._rules, self._catalog, "JOIN", lambda alias: f"{alias}.{self._column} = k.id", root)
 
     def where(self) -> str:
         """The condition for rows not anonymized yet."""
@@ -156,8 +163,8 @@ class _Finder:
     def reopen(self) -> str:
         """Clear the flags that are set."""
         flag = f"{quote(self._root.rules.flag or '')} = false"
-        table = f"{self._root.relation.sql} AS t0"
-        return f"UPDATE {table} SET {flag} FROM {self._ids} WHERE t0.{self._column} = k.id AND {self.done()}"  # noqa: S608
+        table, (lookup, found) = f"{self._root.relation.sql} AS t0", self._found("t0")
+        return f"UPDATE {table} SET {flag} FROM {self._ids}{lookup} WHERE {found} AND {self.done()}"  # noqa: S608
 
 
 def _lock(rules: Rules, catalog: Catalog, path: Sequence[Level]) -> Lock:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from consumers.domain.errors import PermanentError
 from consumers.stores.sql.catalog import Catalog, Column, Relation, TableName
 from consumers.stores.sql.drafting.reach import parents
-from consumers.stores.sql.preflight.tables import CUSTOMER_BASES
+from consumers.stores.sql.preflight.customer import BASES
 
 _WORDS = (
     "customer|client|consumer|person|people|user|member|patient|subscriber|borrower|debtor|policy_?holder|insured|guest|"
@@ -76,7 +76,7 @@ def customer_type(column: Column, *, uuids: bool) -> str:
 
 
 def _types(column: Column) -> Iterator[str]:
-    return (kind for kind, bases in CUSTOMER_BASES.items() if column.base in bases)
+    return (kind for kind, bases in BASES.items() if column.base in bases)
 
 
 def _rank(catalog: Catalog, table: TableName) -> tuple[int, int]:

@@ -7,7 +7,7 @@
 | `engine`, `versioned` | what is changed could not be taken back, or would be kept beside it (MariaDB) |
 | `row_security` | policies would hide rows from Lapse |
 | `unmapped_column` | nobody has said what happens to it |
-| `missing_customer_column`, `customer_type` | no row could be found by a customer id |
+| `missing_customer_column`, `customer_type`, `lookup_type` | no row could be found by a customer id |
 | `missing_flag`, `flag_type`, `missing_token`, `token_type` | columns of Lapse's own |
 | `token_unique` | the token's unique constraint is not there |
 | `key`, `row_key` | rows could not be addressed one by one |
@@ -32,6 +32,7 @@ from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.dialect import Dialect
 from consumers.stores.sql.preflight.accepted import unaccepted
 from consumers.stores.sql.preflight.constraints import constraint_findings
+from consumers.stores.sql.preflight.customer import customer_findings
 from consumers.stores.sql.preflight.ledger import ledger_findings
 from consumers.stores.sql.preflight.links import link_findings
 from consumers.stores.sql.preflight.masks import mask_findings
@@ -44,7 +45,7 @@ __all__ = ["findings"]
 
 def findings(rules: Rules, catalog: Catalog, dialect: Dialect) -> list[Finding]:
     """Everything wrong that nobody has accepted, in the order of the rules file. Empty: safe to run."""
-    found = list(table_findings(rules, catalog, dialect))
+    found = [*table_findings(rules, catalog, dialect), *customer_findings(rules, catalog, dialect)]
     for subject in subjects(rules, catalog, dialect):
         found += [*mask_findings(subject), *constraint_findings(subject), *link_findings(subject)]
     found += [*reference_findings(rules, catalog), *ledger_findings(rules, catalog, dialect)]

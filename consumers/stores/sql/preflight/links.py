@@ -15,7 +15,7 @@ _METHODS = {"btree", "hash"}
 def link_findings(subject: Subject) -> Iterator[Finding]:
     """What stands in the way of finding this table's rows."""
     if subject.is_root:
-        yield from _index(subject, [subject.rules.customer_column])
+        yield from _index(subject, list(subject.rules.customer_columns))
         return
     join = resolve_join(subject.rules, subject.catalog, subject.name)
     if join is None:
@@ -67,12 +67,13 @@ def _index_of_reference(subject: Subject, reference: Reference) -> Iterator[Find
 def _index(subject: Subject, columns: list[str]) -> Iterator[Finding]:
     if subject.table.index is not None or not set(columns) <= set(subject.relation.columns):
         return
-    if not any(_serves(index, columns) for index in subject.relation.indexes):
+    if not any(serves(index, columns) for index in subject.relation.indexes):
         ddl = subject.dialect.ddl.lookup_index(subject.relation, columns)
         message = f"no index over {listed(columns)} of {subject.relation.name}: every batch would read the whole table."
         yield lacking("missing_index", subject.place, message, ddl, " or index: {accept_scan: REASON}")
 
 
-def _serves(index: Index, columns: list[str]) -> bool:
+def serves(index: Index, columns: list[str]) -> bool:
+    """Whether rows are found by these columns without reading all of them."""
     leading = index.columns[: len(columns)]
     return index.plain and index.method in _METHODS and set(leading) == set(columns)

@@ -10,11 +10,6 @@ from consumers.stores.sql.links import resolve_join
 from consumers.stores.sql.preflight.subject import Subject, lacking, subjects
 from consumers.stores.sql.staged.identity import identity_of
 
-CUSTOMER_BASES = {
-    "text": {"text", "varchar", "bpchar"},
-    "integer": {"int2", "int3", "int4", "int8", "uint2", "uint3", "uint4", "uint8", "numeric"},
-    "uuid": {"uuid"},
-}
 _UUID_LENGTH = 36
 TOKEN_TYPE = "char(36) NOT NULL DEFAULT ''"  # noqa: S105 - a type
 
@@ -29,7 +24,6 @@ def table_findings(rules: Rules, catalog: Catalog, dialect: Dialect) -> Iterator
         yield from _token(subject)
         yield from _identity(subject)
         if subject.is_root:
-            yield from _customer_column(subject)
             yield from _key(subject)
 
 
@@ -85,7 +79,9 @@ def _mapped(subject: Subject) -> set[str]:
     mapped.update(resolve_join(rules, subject.catalog, subject.name) or () if table.parent else ())
     for child in rules.children(subject.name):
         mapped.update((resolve_join(rules, subject.catalog, child) or {}).values())
-    return mapped | ({rules.customer_column} if subject.is_root else set())
+    if lookup := rules.customer.lookup:
+        mapped.update({lookup.match, *lookup.gives.values()} if subject.name == lookup.table else ())
+    return mapped | (set(rules.customer_columns) if subject.is_root else set())
 
 
 def _flag(subject: Subject) -> Iterator[Finding]:
@@ -132,24 +128,13 @@ def _identity(subject: Subject) -> Iterator[Finding]:
         return
     used = subject.changed or table.deletes or subject.rules.children(subject.name)
     key = set(identity_of(table, relation))
-    replaced = {subject.rules.customer_column} if subject.is_root else set()
+    replaced = {subject.rules.customer_column} if subject.name == subject.rules.customer_table else set()
     if used and (not key or key & set(table.mask) - replaced):
         message = "no key of columns that are never NULL and stay as they are tells its rows apart."
         repair = (
             f"give it a primary key: ALTER TABLE {relation.sql} ADD COLUMN row_id bigint AUTO_INCREMENT PRIMARY KEY;"
         )
         yield Finding("row_key", subject.place, message, repair)
-
-
-def _customer_column(subject: Subject) -> Iterator[Finding]:
-    customer, name = subject.rules.customer, subject.rules.customer_column
-    column = subject.relation.columns.get(name)
-    if column is None:
-        repair = f"name the column of {subject.name} that holds the customer id."
-        yield Finding("missing_customer_column", "customer.column", f"no column {name}.", repair)
-    elif column.base not in CUSTOMER_BASES[customer.type]:
-        message = f"the column {name} is {column.base}, not {customer.type}."
-        yield Finding("customer_type", "customer.type", message, "write the type the column has.")
 
 
 def _key(subject: Subject) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.names import listed, quote, statement
 from consumers.stores.sql.sharing import referred_to, unshared
 from consumers.stores.sql.staged.expressions import fresh_uuid, rewritten
+from consumers.stores.sql.staged.finding import Finder
 from consumers.stores.sql.staged.levels import PICKED, Level, levels_of
 from consumers.stores.sql.staged.shared import Shared, shared_rows
 from consumers.stores.sql.staged.verification import Check, checks, masked, prints
@@ -76,7 +77,7 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
     paths = levels_of(words, rules, catalog)
     root, picked = paths[0][0], words.temporary(rules.store.schema_name, PICKED)
     parents = {each.rules.parent for path in paths for each in path}
-    find = _Finder(words, rules, root)
+    find = Finder(words, rules, catalog, root)
     needed = [path for path in paths if path[-1].changes or path[-1].table in parents]
     return StagedPlan(
         drop_picked=f"{words.drop} IF EXISTS {picked}",
@@ -100,40 +101,11 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
     )
 
 
-class _Finder:
-    """Finds unflagged root rows by customer id; `ord` counts the ids from 1."""
-
-    def __init__(self, words: Words, rules: Rules, root: Level) -> None:
-        self.join = words.join
-        column = root.relation.columns[rules.customer_column]
-        found = words.is_customer(f"t0.{quote(column.name)}", column, rules.customer.type)
-        self._from = f"FROM {words.customers(rules.customer.type)} {words.join} {root.relation.sql} AS t0 ON {found}"
-        self.flag = f"t0.{quote(root.rules.flag)} IS NOT TRUE" if root.rules.flag else ""
-        self._words, self._column, self._kind = words, column, rules.customer.type
-
-    def source(self) -> str:
-        """FROM … JOIN the root as t0."""
-        return self._from
-
-    def where(self) -> str:
-        """The condition for rows not anonymized yet."""
-        return f" WHERE {self.flag}" if self.flag else ""
-
-    def asked(self, root: str) -> str:
-        """Finds something where the root row under this alias is of a customer asked for."""
-        same = self._words.is_customer(f"{root}.{quote(self._column.name)}", self._column, self._kind)
-        return f"SELECT 1 FROM {self._words.customers(self._kind)} WHERE {same}"  # noqa: S608 - names are quoted
-
-    def done(self) -> str:
-        """The condition for rows that count as anonymized."""
-        return self.flag.replace(" IS NOT TRUE", " IS TRUE")
-
-
 def _pick(words: Words, picked: str, root: Level, found: str) -> str:
     return f"INSERT INTO {picked} (ord, {_keys(root)}) SELECT k.ord, {listed(root.key, 't0')} {found}{words.lock}"
 
 
-def _reopen(words: Words, find: _Finder, picked: str, root: Level) -> list[TextClause]:
+def _reopen(words: Words, find: Finder, picked: str, root: Level) -> list[TextClause]:
     sets = [(root.rules.flag or "", "FALSE"), *_as_it_was(root, {root.rules.flag})]
     change = words.update(root.relation, picked, root.by_key("c", "s"), sets)
     return [statement(_pick(words, picked, root, f"{find.source()} WHERE {find.done()}")), statement(change)]
@@ -264,7 +236,7 @@ def _alone(
     ]
 
 
-def _count(find: _Finder, path: Sequence[Level], alone: Sequence[str]) -> str:
+def _count(find: Finder, path: Sequence[Level], alone: Sequence[str]) -> str:
     last, alias = path[-1], f"t{len(path) - 1}"
     where = " AND ".join([each for each in (find.flag, *alone) if each])
     rows = f"SELECT min(k.ord) AS ord {find.source()}{_joins(find, path)}{f' WHERE {where}' if where else ''} "
@@ -272,7 +244,7 @@ def _count(find: _Finder, path: Sequence[Level], alone: Sequence[str]) -> str:
     return f"SELECT ord, count(*) FROM ({rows}) AS counted GROUP BY ord"  # noqa: S608 - names are quoted
 
 
-def _joins(find: _Finder, path: Sequence[Level]) -> str:
+def _joins(find: Finder, path: Sequence[Level]) -> str:
     """JOINs of the levels below the root, which is t0 already."""
     return "".join(
         f" {find.join} {level.relation.sql} AS t{depth} ON {level.by_join(f't{depth}', f't{depth - 1}')}"
@@ -281,7 +253,7 @@ def _joins(find: _Finder, path: Sequence[Level]) -> str:
     )
 
 
-def _unmet(words: Words, find: _Finder, path: Sequence[Level], alone: Sequence[str]) -> Unmet:
+def _unmet(words: Words, find: Finder, path: Sequence[Level], alone: Sequence[str]) -> Unmet:
     level, alias = path[-1], f"t{len(path) - 1}"
     found = [Check("rows", "TRUE")] if level.rules.deletes else list(masked(words, level, alias))
     wrong = {f"w{number}": each.wrong for number, each in enumerate(found)}
