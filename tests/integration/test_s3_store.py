@@ -9,7 +9,7 @@ import pytest
 
 from consumers.domain.errors import TransientError
 from consumers.domain.work import Carried
-from tests.support.s3_store import Archive, new_archive
+from tests.support.s3_store import RULES, Archive, new_archive
 from tests.support.sql_store import task
 
 pytestmark = pytest.mark.integration
@@ -220,3 +220,21 @@ def test_a_command_that_two_workers_raced_for_is_one_row_of_a_page(archive: Arch
         seen += [each.command_id for each in page]
     assert seen[1:] == commands
     assert [each.command_id for each in store.page("", 2)] == commands[:2]
+
+
+def test_a_replica_is_emptied_by_a_service_of_its_own_whatever_ledger_was_replicated_to_it(
+    s3: str, tmp_path: Path
+) -> None:
+    of_replica = RULES.replace("service: archive", "service: archive-replica")
+    with new_archive(s3, tmp_path) as source, new_archive(s3, tmp_path, text=of_replica) as replica:
+        for bucket in (source, replica):
+            bucket.put("customers/1/letter", times=2)
+            bucket.put("customers/2/letter")
+        assert carry_out(source, "1") == [Carried("DONE", {"documents": 2})]
+        for key, body in source.ledger().items():
+            replica.client.put_object(Bucket=replica.name, Key=key, Body=body)
+        assert (source.keys(), replica.keys()) == ({"customers/2/letter"}, {"customers/1/letter", "customers/2/letter"})
+
+        assert carry_out(replica, "1") == [Carried("DONE", {"documents": 2})]
+        assert carry_out(replica, "1") == [Carried("ALREADY_DONE", {})]
+        assert replica.keys() == {"customers/2/letter"}

@@ -128,9 +128,14 @@ class Archive:
 
 @contextmanager
 def new_archive(
-    endpoint: str, folder: Path, *, versioning: Versioning | None = "Enabled", locks: bool = False
+    endpoint: str,
+    folder: Path,
+    *,
+    versioning: Versioning | None = "Enabled",
+    locks: bool = False,
+    text: str = RULES,
 ) -> Iterator[Archive]:
     """An empty bucket; it goes with the server."""
-    rules = rules_of(folder, f"test-{uuid.uuid4().hex}", endpoint)
+    rules = rules_of(folder, f"test-{uuid.uuid4().hex}", endpoint, text)
     with ExitStack() as stack:
         yield Archive(rules, stack, versioning=versioning, locks=locks)
