@@ -78,7 +78,7 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
         kept=statement(f"SELECT DISTINCT ord FROM {picked}"),  # noqa: S608
         forget=statement(f"DELETE FROM {picked} WHERE ord = {{{{ord}}}}"),  # noqa: S608
         stages=[_stage(words, path, picked) for path in needed],
-        counts=[(path[-1].table, statement(_count(find, path))) for path in paths if path[-1].changes],
+        counts=[(path[-1].table, statement(_count(words, find, path))) for path in paths if path[-1].changes],
         unflagged=statement(f"SELECT DISTINCT k.ord {find.source()}{find.where()}") if root.rules.flag else None,
     )
 
@@ -160,7 +160,7 @@ def _fill(words: Words, path: Sequence[Level], picked: str, printed: Mapping[str
         rows = (
             f"SELECT DISTINCT {cells} FROM {parent.staged} AS s "  # noqa: S608 - names are quoted
             f"{words.join} {parent.relation.sql} AS p ON {parent.by_key('p', 's')} "
-            f"{words.join} {level.relation.sql} AS c ON {level.by_join('c', 'p')}"
+            f"{words.join} {level.relation.sql} AS c ON {level.by_join(words, 'c', 'p')}"
         )
     return statement(f"INSERT INTO {level.staged} ({columns}) {rows}{words.lock}")
 
@@ -198,10 +198,10 @@ def _left(words: Words, level: Level) -> str:
     return f"SELECT count(*) {rows}"
 
 
-def _count(find: _Finder, path: Sequence[Level]) -> str:
+def _count(words: Words, find: _Finder, path: Sequence[Level]) -> str:
     last, alias = path[-1], f"t{len(path) - 1}"
     joins = "".join(
-        f" {find.join} {level.relation.sql} AS t{depth} ON {level.by_join(f't{depth}', f't{depth - 1}')}"
+        f" {find.join} {level.relation.sql} AS t{depth} ON {level.by_join(words, f't{depth}', f't{depth - 1}')}"
         for depth, level in enumerate(path)
         if depth > 0
     )
