@@ -247,6 +247,9 @@ class Store(Protocol):
     def preflight(self) -> list[Finding]:
         """Compare the rules with the live schema. Empty: safe to run. Touches nothing."""
 
+    def altered(self) -> bool:
+        """Whether what pre-flight looked at is another since; one statement, asked with every batch. May miss some."""
+
     def ledger(self, command_ids: Sequence[str]) -> Mapping[str, LedgerRow]:
         """Ledger rows of these commands, by command id; one statement for the batch."""
 

@@ -133,8 +133,9 @@ class Anonymizer:
         self._rehearse([order for order in orders if not order.asks])
 
     def _preflight(self) -> None:
-        if self._clock.now() - self._preflight_at < PREFLIGHT_MICROS:
+        if self._clock.now() - self._preflight_at < PREFLIGHT_MICROS and not self._store.altered():
             return
+        self._preflight_at = 0  # what is refused, or could not be asked, is asked again with the next try
         findings = self._store.preflight()
         for finding in findings:
             log.error("rules_refused", service=self._service, code=finding.code, place=finding.place)

@@ -102,6 +102,20 @@ CASES = [
         "{static: a}",
         "ALTER TABLE customers MODIFY x varchar(80)",
     ),
+    Case(
+        "generated_column",
+        X,
+        ADD + "varchar(80), ADD COLUMN y varchar(20) AS (upper(x)) STORED",
+        "unique_token",
+        "ALTER TABLE customers MODIFY y text AS (upper(x)) STORED",
+    ),
+    Case(
+        "unique",
+        X,
+        ADD + "varchar(80), ADD COLUMN y varchar(80) AS (upper(x)) STORED, ADD UNIQUE (y)",
+        "zeros",
+        "ALTER TABLE customers DROP INDEX y",
+    ),
     Case("trigger", "tables.customers", "CREATE TRIGGER t BEFORE UPDATE ON customers FOR EACH ROW SET @a = 1"),
     Case("trigger", "tables.notes", "CREATE TRIGGER t AFTER DELETE ON notes FOR EACH ROW SET @a = 1"),
     Case("missing_index", "tables.customers", "DROP INDEX customer_id ON customers"),
@@ -135,6 +149,10 @@ SQLITE_CASES = [
          "ALTER TABLE customers DROP COLUMN x; " + ADD + "text"),
     Case("generated_column", X, ADD + "text AS (segment)", "{static: a}",
          "ALTER TABLE customers DROP COLUMN x; " + ADD + "text"),
+    Case("generated_column", X, ADD + "text; ALTER TABLE customers ADD COLUMN y text NOT NULL AS (upper(x))",
+         "set_null", "ALTER TABLE customers DROP COLUMN y; ALTER TABLE customers ADD COLUMN y text AS (upper(x))"),
+    Case("unique", X, ADD + "text; ALTER TABLE customers ADD COLUMN y text AS (upper(x)); "
+         "CREATE UNIQUE INDEX ys ON customers (y)", "zeros", "DROP INDEX ys"),
     Case("trigger", "tables.customers", "CREATE TRIGGER t AFTER UPDATE OF status ON customers BEGIN SELECT 1; END"),
     Case("trigger", "tables.notes", 'CREATE TRIGGER "update on" BEFORE DELETE ON notes BEGIN SELECT 1; END',
          repair='DROP TRIGGER "update on"'),
@@ -161,6 +179,7 @@ def test_sqlite_schema_is_refused_with_the_repair(sqlite_database: OtherDatabase
 def check(database: OtherDatabase, case: Case) -> None:
     database.store()
     text = RULES.replace("phone: set_null", f"phone: set_null\n      x: {case.x}") if case.x else RULES
+    text = text.replace("[segment]", "[segment, y]") if " y " in case.breaks else text
     split(database, case.breaks)
 
     found = preflight(database, text)

@@ -156,6 +156,21 @@ CASES = [
         masked("set_null"),
         repair="ALTER TABLE crm.customers ALTER x DROP EXPRESSION",
     ),
+    *(
+        Case(
+            code,
+            "tables.customers.mask.x",
+            f"{ADD} text; ALTER TABLE crm.customers ADD y {typed} GENERATED ALWAYS AS (upper(x)) STORED{more}",
+            masked(how, keep="y"),
+            repair=f"ALTER TABLE crm.customers {repair}",
+        )
+        for code, typed, more, how, repair in (
+            ("generated_column", "varchar(20)", "", "unique_token", "ALTER y TYPE text"),
+            ("generated_column", "text", " NOT NULL", "set_null", "ALTER y DROP NOT NULL"),
+            ("unique", "text", " UNIQUE", "zeros", "DROP CONSTRAINT customers_y_key"),
+            ("check_constraint", "text", " CHECK (y <> '0')", "zeros", "DROP CONSTRAINT customers_y_check"),
+        )
+    ),
     Case("missing_ledger", "ledger", "DROP TABLE lapse.lapse_ledger"),
     Case(
         "ledger_columns",

@@ -237,6 +237,10 @@ class GatedStore:
         """The store's."""
         return self._store.preflight()
 
+    def altered(self) -> bool:
+        """The store's."""
+        return self._store.altered()
+
     def ledger(self, command_ids: Sequence[str]) -> Mapping[str, LedgerRow]:
         """What was carried out here."""
         self._process.reach("store.ledger")

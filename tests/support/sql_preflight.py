@@ -22,8 +22,11 @@ MASK = "phone: set_null"
 SEGMENT = "[segment]"
 
 
-def masked(how: str) -> tuple[str, str]:
-    return (MASK, f"{MASK}\n      x: {how}")
+def masked(how: str, keep: str = "") -> tuple[str, str]:
+    if not keep:
+        return (MASK, f"{MASK}\n      x: {how}")
+    old = RULES[RULES.index(MASK) : RULES.index(SEGMENT) + len(SEGMENT)]
+    return (old, old.replace(MASK, f"{MASK}\n      x: {how}").replace(SEGMENT, f"[segment, {keep}]"))
 
 
 def kept() -> tuple[str, str]:

@@ -35,6 +35,7 @@ class MemoryStore:
         self.rows: dict[str, MemoryRow] = {}
         self.rows_of_ledger: dict[str, LedgerRow] = {}
         self.findings: list[Finding] = []
+        self._found: list[Finding] = []
         self.failing: set[str] = set()
         self.locked: dict[str, int] = {}
         self.active: set[str] | None = None
@@ -53,7 +54,12 @@ class MemoryStore:
     def preflight(self) -> list[Finding]:
         """The findings set."""
         self._reach()
-        return list(self.findings)
+        self._found = list(self.findings)
+        return self._found
+
+    def altered(self) -> bool:
+        """Whether the findings set are others than pre-flight has answered."""
+        return self._found != self.findings
 
     def ledger(self, command_ids: Sequence[str]) -> Mapping[str, LedgerRow]:
         """Ledger rows of these commands."""

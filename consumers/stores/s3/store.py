@@ -51,6 +51,10 @@ class S3Store:
         """Compare the rules with the live bucket; empty: safe to run. Touches nothing."""
         return preflight.findings(self._client, self._rules)
 
+    def altered(self) -> bool:
+        """Never: what pre-flight asks a bucket takes as many calls again."""
+        return False
+
     def ledger(self, command_ids: Sequence[str]) -> Mapping[str, LedgerRow]:
         """Ledger rows of these commands, by command id; a listing each."""
         return {command: row for command in command_ids if (row := self._ledger.read(command))}

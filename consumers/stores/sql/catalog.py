@@ -15,7 +15,8 @@ class Column(NamedTuple):
     """One column. `base` is the type below a domain; `category` is PostgreSQL's (S text, N number, D date, E enum).
 
     `length` is the letters of varchar(n) and char(n), the digits before the point of numeric(p, s). `collation` and
-    `on_update`, a value the database sets with every change of the row, are MariaDB's.
+    `on_update`, a value the database sets with every change of the row, are MariaDB's. `sources` are the columns that a
+    generated one is computed from.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Column(NamedTuple):
     checked: bool
     collation: str = ""
     on_update: bool = False
+    sources: frozenset[str] = frozenset()
 
     @property
     def is_text(self) -> bool:
@@ -185,6 +187,7 @@ def _column(row: Mapping[Any, Any]) -> Column:
         generated=row["generated"],
         labels=frozenset(row["labels"] or ()),
         checked=row["checked"],
+        sources=frozenset(row["sources"] or ()),
     )
 
 

@@ -20,7 +20,15 @@ SELECT n.nspname AS schema, c.relname AS relation, a.attname AS name, a.attnum A
        a.attnotnull OR t.typnotnull AS not_null,
        a.attgenerated <> '' OR a.attidentity = 'a' AS generated,
        (SELECT array_agg(CAST(e.enumlabel AS text)) FROM pg_enum AS e WHERE e.enumtypid = b.oid) AS labels,
-       EXISTS (SELECT FROM pg_constraint AS k WHERE k.contypid = t.oid) AS checked
+       EXISTS (SELECT FROM pg_constraint AS k WHERE k.contypid = t.oid) AS checked,
+       -- the column depends on them, or its expression does: that is another in each version
+       (SELECT array_agg(DISTINCT CAST(s.attname AS text))
+        FROM pg_attrdef AS e
+        JOIN pg_depend AS d ON (d.classid, d.objid, d.objsubid) IN (
+            (CAST('pg_class' AS regclass), a.attrelid, a.attnum), (CAST('pg_attrdef' AS regclass), e.oid, 0))
+        JOIN pg_attribute AS s ON s.attrelid = d.refobjid AND s.attnum = d.refobjsubid
+        WHERE a.attgenerated <> '' AND e.adrelid = a.attrelid AND e.adnum = a.attnum AND d.refobjid = a.attrelid
+          AND d.refclassid = CAST('pg_class' AS regclass) AND d.refobjsubid NOT IN (0, a.attnum)) AS sources
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -90,4 +98,28 @@ UNION ALL
 SELECT n.nspname, c.relname, w.rulename, true, w.ev_type = '2', w.ev_type = '4', false, pg_get_ruledef(w.oid)
 FROM pg_rewrite AS w JOIN pg_class AS c ON c.oid = w.ev_class JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY({{schemas}}) AND w.ev_type IN ('2', '4') AND w.ev_enabled <> 'D'
+""")
+
+# with every batch: a column, constraint, index, trigger or rule of these tables that is another, or points at them
+SHAPE = statement("""
+WITH t AS (
+    SELECT c.oid, c.relkind, c.relrowsecurity FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = {{schema}} AND c.relname = ANY({{tables}})
+)
+SELECT md5(string_agg(part, ' ' ORDER BY part)) FROM (
+    SELECT concat_ws(',', 'table', oid, relkind, relrowsecurity) AS part FROM t
+    UNION ALL
+    SELECT concat_ws(',', 'column', a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attcollation,
+                     a.attnotnull, a.attgenerated, a.attidentity)
+    FROM pg_attribute AS a WHERE a.attrelid IN (SELECT oid FROM t) AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT concat_ws(',', 'index', indexrelid, indisvalid) FROM pg_index WHERE indrelid IN (SELECT oid FROM t)
+    UNION ALL
+    SELECT concat_ws(',', 'constraint', oid) FROM pg_constraint
+    WHERE conrelid IN (SELECT oid FROM t) OR confrelid IN (SELECT oid FROM t)
+    UNION ALL
+    SELECT concat_ws(',', 'trigger', oid, tgenabled) FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM t)
+    UNION ALL
+    SELECT concat_ws(',', 'rule', oid, ev_enabled) FROM pg_rewrite WHERE ev_class IN (SELECT oid FROM t)
+) AS parts
 """)

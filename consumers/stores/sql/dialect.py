@@ -136,6 +136,9 @@ class Dialect(Protocol):
     def catalog(self, connection: Connection, schemas: Sequence[str]) -> Catalog:
         """Read the live schema."""
 
+    def shape(self, connection: Connection, rules: Rules) -> object:
+        """Another value once the mapped tables have other columns, constraints, indexes or triggers; one statement."""
+
     def work(self, rules: Rules, catalog: Catalog) -> Work:
         """Build every statement. PermanentError: the schema lacks what the rules name."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine
 
+from consumers.domain.errors import TransientError
 from consumers.domain.work import Carried, Finding, LedgerRow, Proof, Task
 from consumers.stores.rules import Rules, rules_digest
 from consumers.stores.sql.batch import carry_out
@@ -19,6 +20,10 @@ from consumers.stores.sql.guard import guard_of
 from consumers.stores.sql.links import with_joins
 from consumers.stores.sql.pace import TOO_LARGE, Pace, patient
 from consumers.stores.sql.preflight import findings
+
+
+class SchemaAlteredError(TransientError):
+    """The tables are others than pre-flight has seen; the batch is rolled back until it has looked again."""
 
 
 class SqlStore:
@@ -37,6 +42,7 @@ class SqlStore:
         self._ledger = self._dialect.ledger(kept.schema_name, rules.service, self._digest) if kept else None
         self._guard = guard_of(self._engine, self._dialect, rules)
         self._work: Work | None = None
+        self._shape: object = None
 
     @property
     def rules_digest(self) -> str:
@@ -56,12 +62,18 @@ class SqlStore:
     def preflight(self) -> list[Finding]:
         """Compare the rules with the live schema; empty: safe to run. Touches nothing."""
         with self._engine.connect() as connection:
-            catalog = self._catalog(connection)
+            catalog = self._looked_at(connection)
             unfit = list(self._dialect.findings(connection, self._rules))
             unfit += self._guard.findings(connection) if self._guard else []
         found = [*findings(self._rules, catalog, self._dialect), *unfit]
         self._work = None if found else self._dialect.work(self._rules, catalog)
         return found
+
+    @translated
+    def altered(self) -> bool:
+        """Whether the mapped tables are others than pre-flight has seen; one statement."""
+        with self._engine.connect() as connection:
+            return self._dialect.shape(connection, self._rules) != self._shape
 
     @translated
     def resolved(self) -> Rules:
@@ -213,7 +225,11 @@ class SqlStore:
         customers = customers_of([task.customer_id for task in tasks], self._rules.customer.type)
         engine = self._patient if self._pace.alone and len(tasks) == 1 else self._engine
         with engine.execution_options(**{WRITES: True}).begin() as connection:
-            return carry_out(connection, self._planned(connection), self._ledger, customers, tasks)
+            carried = carry_out(connection, self._planned(connection), self._ledger, customers, tasks)
+            # last: what the batch has touched nobody can alter any more before it ends
+            if self._dialect.shape(connection, self._rules) != self._shape:
+                raise SchemaAlteredError(code="schema_altered")
+            return carried
 
     @translated
     def _unmet(self, customer_ids: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -238,8 +254,13 @@ class SqlStore:
 
     def _planned(self, connection: Connection) -> Work:
         if self._work is None:
-            self._work = self._dialect.work(self._rules, self._catalog(connection))
+            self._work = self._dialect.work(self._rules, self._looked_at(connection))
         return self._work
+
+    def _looked_at(self, connection: Connection) -> Catalog:
+        # before the catalog is read: what is altered in between is found by the next batch
+        self._shape = self._dialect.shape(connection, self._rules)
+        return self._catalog(connection)
 
     def _catalog(self, connection: Connection) -> Catalog:
         ledger = self._rules.ledger

@@ -66,6 +66,10 @@ class Letters:
                 return []
         return [Finding("folder", "store.folder", "there is no such folder.", "make it, or correct the name.")]
 
+    def altered(self) -> bool:
+        """Whether the folder has gone."""
+        return not self._folder.is_dir()
+
     def ledger(self, command_ids: Sequence[str]) -> Mapping[str, LedgerRow]:
         """Entries of these commands."""
         return {

@@ -19,6 +19,7 @@ from consumers.stores.sql.catalog import Catalog, Column
 from consumers.stores.sql.dialects.mariadb_catalog import read_catalog
 from consumers.stores.sql.dialects.mariadb_ddl import MariaDdl
 from consumers.stores.sql.dialects.mariadb_grants import tables_without_trigger
+from consumers.stores.sql.dialects.mariadb_shape import shape_of
 from consumers.stores.sql.dialects.mariadb_words import ID_LETTERS, MariaWords
 from consumers.stores.sql.engine import CONNECT_TIMEOUT_S, LOCK_TIMEOUT_MS
 from consumers.stores.sql.ledger import KEY
@@ -107,6 +108,11 @@ class MariaDB:
     def catalog(self, connection: Connection, schemas: Sequence[str]) -> Catalog:
         """Read the live schema."""
         return read_catalog(connection, schemas)
+
+    def shape(self, connection: Connection, rules: Rules) -> object:
+        """Hashes of what information_schema says of each table, one table at a time: it opens no other."""
+        query, named = shape_of(rules.store.schema_name, list(rules.tables))
+        return connection.execute(query, named).all()
 
     def work(self, rules: Rules, catalog: Catalog) -> StagedWork:
         """Build every statement."""

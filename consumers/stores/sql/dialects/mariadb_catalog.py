@@ -81,6 +81,7 @@ def _column(row: Mapping[Any, Any], documents: set[str]) -> Column:
         checked=False,
         collation=row["collation"] or "",
         on_update="on update" in row["extra"].lower(),
+        sources=frozenset(_columns_of(row["expression"] or "")),
     )
 
 
@@ -184,7 +185,7 @@ _COLUMNS = _asked("""
 SELECT TABLE_SCHEMA AS "schema", TABLE_NAME AS relation, COLUMN_NAME AS name, DATA_TYPE AS base, COLUMN_TYPE AS type,
        CHARACTER_MAXIMUM_LENGTH AS letters, NUMERIC_PRECISION AS digits, NUMERIC_SCALE AS scale,
        IS_NULLABLE AS nullable, IS_GENERATED AS "generated", CHARACTER_SET_NAME AS charset,
-       COLLATION_NAME AS "collation", EXTRA AS extra
+       COLLATION_NAME AS "collation", EXTRA AS extra, GENERATION_EXPRESSION AS expression
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN {{schemas}} ORDER BY TABLE_NAME, ORDINAL_POSITION
 """)
 

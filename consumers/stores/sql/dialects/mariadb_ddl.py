@@ -1,6 +1,8 @@
 """MariaDB: statements that repair a schema. Each can be run again, and lets the application write meanwhile.
 
-INPLACE and NONE make the server refuse what it could only do by locking the table. None relies on the one before it.
+INPLACE and NONE make the server refuse what it could only do by locking the table. A table with a unique index over
+long text, which the server keeps by a hidden computed column, it can change in no other way: there a comment says so.
+None relies on the one before it.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from consumers.stores.sql.names import listed, qualified, quote
 
 _NAME_LETTERS = 64
 _ONLINE = ", ALGORITHM=INPLACE, LOCK=NONE;"
+_COPIED = "-- its unique index over long text lets nobody write meanwhile, but where the server is 11.2 or newer"
 TOKEN_TYPE = "char(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT ''"  # noqa: S105 - a type
 
 
@@ -20,28 +23,28 @@ class MariaDdl:
 
     def add_flag(self, relation: Relation, flag: str) -> str:
         """The flag; no row is rewritten for it."""
-        return f"{_alter(relation)} ADD COLUMN IF NOT EXISTS {quote(flag)} boolean NOT NULL DEFAULT false{_ONLINE}"
+        return _online(relation, f"ADD COLUMN IF NOT EXISTS {quote(flag)} boolean NOT NULL DEFAULT false")
 
     def add_token(self, relation: Relation, token: Token) -> str:
         """The token, empty for the living, and the unique index: with NULL nobody would be unique among them."""
-        column = f"{_alter(relation)} ADD COLUMN IF NOT EXISTS {quote(token.column)} {TOKEN_TYPE}{_ONLINE}"
+        column = _online(relation, f"ADD COLUMN IF NOT EXISTS {quote(token.column)} {TOKEN_TYPE}")
         there = set(token.unique_with) <= set(relation.columns)
         return f"{column}\n{self.token_index(relation, token)}" if there else column
 
     def token_index(self, relation: Relation, token: Token) -> str:
         """The unique index over columns and token."""
-        return f"{_alter(relation)} {_unique(relation, token)}{_ONLINE}"
+        return _online(relation, _unique(relation, token))
 
     def lookup_index(self, relation: Relation, columns: Sequence[str]) -> str:
         """An index that serves lookups by these columns."""
         name = quote(index_name(relation, columns, _NAME_LETTERS))
-        return f"{_alter(relation)} ADD INDEX IF NOT EXISTS {name} ({listed(columns)}){_ONLINE}"
+        return _online(relation, f"ADD INDEX IF NOT EXISTS {name} ({listed(columns)})")
 
     def replaced(self, relation: Relation, token: Token | None, index: Index, keys: Sequence[ForeignKey]) -> str:
         """Drops a unique index and builds the token's in one statement, so that no row is unguarded between them."""
         if token is None or not stands_in(relation, token, index, keys):
             return ""
-        return f"{_alter(relation)} {_unique(relation, token)}, DROP INDEX IF EXISTS {quote(index.name)}{_ONLINE}"
+        return _online(relation, f"{_unique(relation, token)}, DROP INDEX IF EXISTS {quote(index.name)}")
 
     def key(self, relation: Relation, columns: Sequence[str], nullable: Sequence[str]) -> str:
         """Makes the columns name one row each."""
@@ -70,6 +73,12 @@ class MariaDdl:
 
 def _alter(relation: Relation) -> str:
     return f"ALTER TABLE {relation.sql}"
+
+
+def _online(relation: Relation, change: str) -> str:
+    if any(index.unique and index.method == "hash" for index in relation.indexes):
+        return f"{_COPIED}\n{_alter(relation)} {change};"
+    return f"{_alter(relation)} {change}{_ONLINE}"
 
 
 def _unique(relation: Relation, token: Token) -> str:

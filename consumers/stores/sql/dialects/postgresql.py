@@ -12,6 +12,7 @@ from consumers.domain.work import Finding
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql import verification
 from consumers.stores.sql.catalog import Catalog, Column, read_catalog
+from consumers.stores.sql.catalog_queries import SHAPE
 from consumers.stores.sql.dialect import Rows
 from consumers.stores.sql.dialects.postgresql_ddl import PostgresDdl
 from consumers.stores.sql.engine import engine_to
@@ -53,6 +54,11 @@ class PostgreSQL:
     def catalog(self, connection: Connection, schemas: Sequence[str]) -> Catalog:
         """Read the live schema with six statements."""
         return read_catalog(connection, schemas)
+
+    def shape(self, connection: Connection, rules: Rules) -> object:
+        """A hash of the tables' catalog rows; new foreign keys from anywhere are among them."""
+        tables = {"schema": rules.store.schema_name, "tables": list(rules.tables)}
+        return connection.execute(SHAPE, tables).scalar_one()
 
     def work(self, rules: Rules, catalog: Catalog) -> "PostgresWork":
         """Build every statement."""

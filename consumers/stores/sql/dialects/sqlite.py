@@ -91,6 +91,11 @@ class SQLite:
         del schemas
         return read_catalog(connection)
 
+    def shape(self, connection: Connection, rules: Rules) -> object:
+        """What SQLite counts up with every change of the schema."""
+        del rules
+        return connection.exec_driver_sql("PRAGMA main.schema_version").scalar_one()
+
     def work(self, rules: Rules, catalog: Catalog) -> StagedWork:
         """Build every statement."""
         return StagedWork(plan_for(SqliteWords(), rules, catalog), rules.customer.type)

@@ -58,10 +58,12 @@ def _relation(connection: Connection, name: str, kind: str, without_rowid: bool)
         each.name: _column(each, not_null=bool(each.notnull) or (bool(each.pk) and (alias or without_rowid)))
         for each in columns
     }
+    written = _written(connection, name)
+    if any(each.generated for each in made.values()):
+        made = {each: column._replace(sources=_sources(written, column, made)) for each, column in made.items()}
     indexes = [_index(connection, each) for each in _asked(connection, "pragma_index_list", name)]
     if alias:
         indexes.append(_unique(name, primary))
-    written = _written(connection, name)
     free = next(each for each in (*_ROWIDS, "") if each not in {column.lower() for column in made})
     said = list(_checks(written, frozenset(made))) if kind == "table" else []
     for document in {each for each in said if isinstance(each, str)}:
@@ -154,6 +156,20 @@ def _is_json(said: exp.Expr) -> bool:
         return _is_json(said.left) and isinstance(said.right.unnest(), exp.Is) and said.right.find(exp.Null) is not None
     bare = isinstance(said, exp.Anonymous) and all(isinstance(each, exp.Column) for each in said.expressions)
     return bare and said.name.lower() == "json_valid"
+
+
+def _sources(written: str, column: Column, columns: Iterable[str]) -> frozenset[str]:
+    """What a generated column is computed from; what cannot be parsed is taken for computed from every other."""
+    if not column.generated:
+        return frozenset()
+    every = frozenset(columns) - {column.name}
+    try:
+        parsed = sqlglot.parse_one(written, read="sqlite")
+    except SqlglotError:
+        return every
+    mine = [each for each in parsed.find_all(exp.ColumnDef) if each.name.lower() == column.name.lower()]
+    named = {found.name.lower() for each in mine for found in each.find_all(exp.Column)}
+    return frozenset(each for each in every if each.lower() in named) or every
 
 
 def _triggers(connection: Connection, name: str) -> list[Trigger]:

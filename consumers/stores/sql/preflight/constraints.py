@@ -18,20 +18,23 @@ def constraint_findings(subject: Subject) -> Iterator[Finding]:
 
 
 def _unique(subject: Subject) -> Iterator[Finding]:
+    written = {*subject.table.mask, *subject.computed}
     for index in subject.relation.indexes:
-        masked = sorted(index.touched & set(subject.table.mask))
+        masked = sorted(index.touched & written)
         if index.unique and masked and not _stays_unique(subject, index):
             message = f"rows would become equal in the unique index {index.name}."
             ddl = subject.dialect.ddl.replaced(
                 subject.relation, subject.table.token, index, subject.catalog.foreign_keys
             )
             for column in masked:
-                repair = ddl or _unique_repair(subject, masked)
-                found = Finding("unique", f"{subject.place}.mask.{column}", message, repair, ddl)
+                repair = ddl or _unique_repair(subject, masked, index)
+                found = Finding("unique", subject.written(column), message, repair, ddl)
                 yield acceptable(subject, found) if _may_stay_unique(subject, index, masked) else found
 
 
-def _unique_repair(subject: Subject, masked: list[str]) -> str:
+def _unique_repair(subject: Subject, masked: list[str], index: Index) -> str:
+    if not {*masked} <= {*subject.table.mask}:
+        return f"keep what {', '.join(masked)} is computed from with a reason, or drop the index {index.name}."
     columns = ", ".join(masked)
     token = subject.table.token.column if subject.table.token else "anonymization_token"
     return (
@@ -43,7 +46,7 @@ def _unique_repair(subject: Subject, masked: list[str]) -> str:
 def _stays_unique(subject: Subject, index: Index) -> bool:
     mask, token = subject.table.mask, subject.table.token
     plain = [column for column in index.columns if column]
-    kept = set(plain) - subject.changed
+    kept = set(plain) - subject.changed - subject.computed.keys()
     if subject.relation.is_unique(kept):
         return True  # another key already tells the rows apart
     if token is not None and token.column in plain:
@@ -65,30 +68,25 @@ def _checks(subject: Subject) -> Iterator[Finding]:
     if subject.table.deletes:
         return
     for check in subject.relation.checks:
-        for column in sorted(check.columns & subject.changed):
+        for column in sorted(check.columns & (subject.changed | subject.computed.keys())):
             ddl = subject.dialect.ddl.without_check(subject.relation, check)
             message = f"whether the new value meets the constraint {check.name} cannot be proven."
-            found = Finding("check_constraint", _place(subject, column), message, f"keep the column, or {ddl}")
+            found = Finding("check_constraint", subject.written(column), message, f"keep the column, or {ddl}")
             yield acceptable(subject, found)
-
-
-def _place(subject: Subject, column: str) -> str:
-    if column in subject.table.mask:
-        return f"{subject.place}.mask.{column}"
-    return f"{subject.place}.flag" if column == subject.table.flag else f"{subject.place}.token.column"
 
 
 def _foreign_keys(subject: Subject) -> Iterator[Finding]:
     for key in subject.catalog.foreign_keys:
         broken = set()
         if key.target == subject.id:
-            broken |= set(key.target_columns) & set(subject.table.mask)
+            broken |= set(key.target_columns) & {*subject.table.mask, *subject.computed}
         if key.table == subject.id:
             broken |= {column for column in key.columns if _leaves_dangling(subject, column)}
+            broken |= set(key.columns) & subject.computed.keys()
         for column in sorted(broken):
             repair = f"keep the column with a reason, or drop the foreign key {key.name}."
             message = f"the new value would break the foreign key {key.name}."
-            yield Finding("foreign_key", f"{subject.place}.mask.{column}", message, repair)
+            yield Finding("foreign_key", subject.written(column), message, repair)
     if subject.table.deletes:
         yield from _deleted_targets(subject)
 

@@ -35,6 +35,7 @@ def mask_findings(subject: Subject) -> Iterator[Finding]:
         if column is not None:
             place = f"{subject.place}.mask.{name}"
             yield from _one(subject, column, strategy, place)
+    yield from _computed(subject)
 
 
 def _one(subject: Subject, column: Column, strategy: AnyStrategy, place: str) -> Iterator[Finding]:
@@ -53,6 +54,21 @@ def _one(subject: Subject, column: Column, strategy: AnyStrategy, place: str) ->
     elif column.length is not None and _longest(strategy) > column.length:
         message = f"{_longest(strategy)} letters do not fit {column.length}."
         yield Finding("too_long", place, message, _longer(subject, column, strategy))
+
+
+def _computed(subject: Subject) -> Iterator[Finding]:
+    """What the database computes from new values has to fit too, as far as it can be foreseen."""
+    for name, sources in subject.computed.items():
+        column = subject.relation.columns[name]
+        masked = {source: strategy for source, strategy in subject.table.mask.items() if source in sources}
+        longer = column.length is not None and sum(map(_longest, masked.values())) > column.length
+        for source, strategy in masked.items():
+            emptied = column.not_null and strategy.kind == "set_null"
+            if emptied or (longer and _longest(strategy)):
+                how = "is NOT NULL" if emptied else f"may be too short with its {column.length} letters"
+                message = f"the database computes {name} from it, which {how}."
+                repair = f"keep it with a reason, or change {name}: text of any length, that may be NULL."
+                yield Finding("generated_column", f"{subject.place}.mask.{source}", message, repair)
 
 
 def _longer(subject: Subject, column: Column, strategy: AnyStrategy) -> str:

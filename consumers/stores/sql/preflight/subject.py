@@ -45,6 +45,25 @@ class Subject(NamedTuple):
         """Every column an anonymization writes."""
         return frozenset(self.table.mask) | self.own_columns
 
+    @property
+    def computed(self) -> dict[str, frozenset[str]]:
+        """Columns the database computes anew from what is written, each with the written columns it follows."""
+        follows: dict[str, frozenset[str]] = {}
+        for _ in self.relation.columns:  # one may be computed from another
+            for name, column in self.relation.columns.items():
+                direct = column.sources & self.changed
+                over = [follows[each] for each in column.sources if each in follows]
+                if written := direct.union(*over):
+                    follows[name] = written
+        return follows
+
+    def written(self, column: str) -> str:
+        """Path in the rules file of what changes the column."""
+        names = self.computed.get(column, frozenset({column}))
+        if masked := sorted(names & self.table.mask.keys()):
+            return f"{self.place}.mask.{masked[0]}"
+        return f"{self.place}.flag" if self.table.flag in names else f"{self.place}.token.column"
+
 
 def subjects(rules: Rules, catalog: Catalog, dialect: Dialect) -> Iterator[Subject]:
     """The mapped tables that are there and are tables."""

@@ -1,6 +1,6 @@
 """The tables of a service from the root down, each with what tells its rows apart and where they are staged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from consumers.stores.rules.model import Rules, Table
@@ -14,7 +14,10 @@ PICKED = "lapse_picked"
 
 
 class Level(NamedTuple):
-    """One mapped table. `join` is child column: parent column, empty for the root; `drawn` are masked key columns."""
+    """One mapped table. `join` is child column: parent column, empty for the root; `drawn` are masked key columns.
+
+    `names` are columns of `join` that hold a customer id beside ids which a collation takes for the same.
+    """
 
     table: str
     rules: Table
@@ -23,6 +26,7 @@ class Level(NamedTuple):
     key: Sequence[str]
     staged: str
     drawn: Sequence[str]
+    names: Collection[str]
     found: str  # where the rows of a shared table stand before it is decided which nobody else needs
 
     @property
@@ -49,9 +53,11 @@ class Level(NamedTuple):
         types = [words.ord_type if name == rowid else words.type_of(columns[name]) for name in self.key]
         return [f"{kept} {kind}" for kept, kind in zip(self.staged_key(), types, strict=True)]
 
-    def by_join(self, alias: str, parent: str) -> str:
+    def by_join(self, words: Words, alias: str, parent: str) -> str:
         """Rows of the table under `alias` that hang on those of its parent."""
-        return " AND ".join(f"{alias}.{quote(own)} = {parent}.{quote(theirs)}" for own, theirs in self.join.items())
+        cells = {own: (f"{alias}.{quote(own)}", f"{parent}.{quote(theirs)}") for own, theirs in self.join.items()}
+        found = [" = ".join(each) for each in cells.values()]
+        return " AND ".join([*found, *(words.same_text(*cells[own]) for own in self.names)])
 
 
 def levels_of(words: Words, rules: Rules, catalog: Catalog) -> list[list[Level]]:
@@ -68,4 +74,15 @@ def _level(words: Words, rules: Rules, catalog: Catalog, number: int, name: str)
     staged = words.temporary(schema, f"lapse_stage_{number}")
     drawn = [column for column in key if column in table.mask]
     found = words.temporary(schema, f"lapse_found_{number}") if table.shared else ""
-    return Level(name, table, relation, join or {}, key, staged, drawn, found)
+    return Level(name, table, relation, join or {}, key, staged, drawn, _names(rules, catalog, name), found)
+
+
+def _names(rules: Rules, catalog: Catalog, name: str) -> Collection[str]:
+    """Where anna and Anna can both be customers, a join over the id has to tell them apart as the root does."""
+    root = catalog.relations[rules.store.schema_name, rules.root]
+    if rules.customer.type != "text" or rules.customer.lookup or root.is_unique([rules.customer_column]):
+        return ()
+    names: Collection[str] = {rules.customer_column}
+    for each in rules.lineage(name)[1:]:
+        names = [own for own, theirs in (resolve_join(rules, catalog, each) or {}).items() if theirs in names]
+    return names if rules.tables[name].parent else ()

@@ -87,7 +87,7 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
         forget=statement(f"DELETE FROM {picked} WHERE ord = {{{{ord}}}}"),  # noqa: S608
         stages=[_stage(words, path, picked, _elsewhere(rules, catalog, path, picked)) for path in needed],
         counts=[
-            (path[-1].table, statement(_count(find, path, _alone(rules, catalog, path, find.asked))))
+            (path[-1].table, statement(_count(words, find, path, _alone(rules, catalog, path, find.asked))))
             for path in paths
             if path[-1].changes
         ],
@@ -183,7 +183,7 @@ def _fill(
         rows = (
             f"SELECT DISTINCT {cells} FROM {parent.staged} AS s "  # noqa: S608 - names are quoted
             f"{words.join} {parent.relation.sql} AS p ON {parent.by_key('p', 's')} "
-            f"{words.join} {level.relation.sql} AS c ON {level.by_join('c', 'p')}"
+            f"{words.join} {level.relation.sql} AS c ON {level.by_join(words, 'c', 'p')}"
         )
     return statement(f"INSERT INTO {level.staged} ({columns}) {rows}{words.lock}")
 
@@ -236,18 +236,18 @@ def _alone(
     ]
 
 
-def _count(find: Finder, path: Sequence[Level], alone: Sequence[str]) -> str:
+def _count(words: Words, find: Finder, path: Sequence[Level], alone: Sequence[str]) -> str:
     last, alias = path[-1], f"t{len(path) - 1}"
-    where = " AND ".join([each for each in (find.flag, *alone) if each])
-    rows = f"SELECT min(k.ord) AS ord {find.source()}{_joins(find, path)}{f' WHERE {where}' if where else ''} "
+    where = " AND ".join([each for each in (find.flag, *alone) if each]) or "TRUE"
+    rows = f"SELECT min(k.ord) AS ord {find.source()}{_joins(words, find, path)} WHERE {where} "
     rows += f"GROUP BY {listed(last.key, alias)}"
     return f"SELECT ord, count(*) FROM ({rows}) AS counted GROUP BY ord"  # noqa: S608 - names are quoted
 
 
-def _joins(find: Finder, path: Sequence[Level]) -> str:
+def _joins(words: Words, find: Finder, path: Sequence[Level]) -> str:
     """JOINs of the levels below the root, which is t0 already."""
     return "".join(
-        f" {find.join} {level.relation.sql} AS t{depth} ON {level.by_join(f't{depth}', f't{depth - 1}')}"
+        f" {find.join} {level.relation.sql} AS t{depth} ON {level.by_join(words, f't{depth}', f't{depth - 1}')}"
         for depth, level in enumerate(path)
         if depth > 0
     )
@@ -259,8 +259,8 @@ def _unmet(words: Words, find: Finder, path: Sequence[Level], alone: Sequence[st
     wrong = {f"w{number}": each.wrong for number, each in enumerate(found)}
     cells = ["k.ord AS ord", *(f"{alias}.{quote(column)} AS k{number}" for number, column in enumerate(level.key))]
     cells += [f"({condition}) AS {name}" for name, condition in wrong.items()]
-    where = " AND ".join([each for each in (find.done(), *alone) if each])
-    rows = f"SELECT DISTINCT {', '.join(cells)} {find.source()}{_joins(find, path)}{f' WHERE {where}' if where else ''}"
+    where = " AND ".join([each for each in (find.done(), *alone) if each]) or "TRUE"
+    rows = f"SELECT DISTINCT {', '.join(cells)} {find.source()}{_joins(words, find, path)} WHERE {where}"
     counts, anything = ", ".join(f"sum({name})" for name in wrong), " OR ".join(wrong)
     sql = f"SELECT ord, {counts} FROM ({rows}) AS looked WHERE {anything} GROUP BY ord"  # noqa: S608 - names are quoted
     return unmet_of(level.table, sql, found)

@@ -34,7 +34,7 @@ def shared_rows(words: Words, path: Sequence[Level], elsewhere: Sequence[str]) -
         find=statement(
             f"INSERT INTO {level.found} (ord, {keys}) SELECT min(s.ord), {cells} FROM {parent.staged} AS s "  # noqa: S608
             f"{words.join} {parent.relation.sql} AS p ON {parent.by_key('p', 's')} "
-            f"{words.join} {level.relation.sql} AS c ON {level.by_join('c', 'p')} GROUP BY {cells}"
+            f"{words.join} {level.relation.sql} AS c ON {level.by_join(words, 'c', 'p')} GROUP BY {cells}"
         ),
         lock=statement(f"SELECT count(*) {found}{words.lock}"),
         refused=statement(f"SELECT DISTINCT s.ord {found} WHERE {is_shared(elsewhere)}")

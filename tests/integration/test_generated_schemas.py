@@ -1,0 +1,117 @@
+"""Any schema is refused with its repair, or runs: what is masked changes, and nothing else does, whatever crashes.
+
+LAPSE_SCHEMAS: how many of each database (default 15). A seed that fails is printed; LAPSE_SEED runs it alone.
+"""
+
+import itertools
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from consumers.domain.errors import LapseError
+from tests.support.generated.drawing import draw
+from tests.support.generated.model import Schema
+from tests.support.generated.running import Case, Ended, Server, on_mariadb, on_postgresql, on_sqlite, run_case
+from tests.support.sql_store import PostgresServer, new_database
+
+pytestmark = pytest.mark.integration
+SCHEMAS = int(os.environ.get("LAPSE_SCHEMAS", "15"))
+SEEDS = [int(os.environ["LAPSE_SEED"])] if "LAPSE_SEED" in os.environ else range(SCHEMAS)
+LEAST_SHARE = 0.1
+Open = Callable[[int], AbstractContextManager[Server]]
+
+
+def test_a_schema_of_postgresql_is_refused_or_runs(
+    postgres: PostgresServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with new_database(postgres, tmp_path, "SELECT 1") as database, capsys.disabled():
+        url = make_url(database.url)
+        everything("postgresql", lambda seed: on_postgresql(url, seed), tmp_path)
+
+
+def test_a_schema_of_mariadb_is_refused_or_runs(
+    mariadb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with capsys.disabled():
+        everything("mariadb", lambda seed: on_mariadb(make_url(mariadb), seed), tmp_path)
+
+
+def test_a_schema_of_sqlite_is_refused_or_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        everything("sqlite", lambda seed: on_sqlite(tmp_path, seed), tmp_path)
+
+
+def everything(dialect: str, opened: Open, folder: Path) -> None:
+    """Each seed; then what they were, of which there has to be enough."""
+    ends: dict[int, tuple[Schema, Ended]] = {}
+    failures: list[Exception] = []
+    for seed in SEEDS:
+        try:
+            ends[seed] = one(dialect, seed, opened, folder)
+        except (AssertionError, LapseError) as failure:
+            failure.add_note(f"{dialect}, seed {seed}: LAPSE_SEED={seed} runs it again")
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup(f"schemas of {dialect} that neither ran nor were refused", failures)
+    shares(dialect, list(ends.values()))
+
+
+def one(dialect: str, seed: int, opened: Open, folder: Path) -> tuple[Schema, Ended]:
+    schema = draw(dialect, seed)
+    with opened(seed) as server:
+        case = Case(server, schema, folder)
+        try:
+            return schema, run_case(case, strides(seed))
+        finally:
+            case.store.close()
+
+
+def strides(seed: int) -> Iterator[int]:
+    """From one crash to the next: some statements of each schema, all of them in many."""
+    chosen = random.Random(seed)
+    return (chosen.randint(1, 12) for _ in itertools.count())
+
+
+def shares(dialect: str, ends: list[tuple[Schema, Ended]]) -> None:
+    """Print and demand the share of each feature; of what is not refused by its own, among those that ran."""
+    ran = [schema for schema, ended in ends if not ended.refused]
+    of_ran = {"composite keys": has_composite_key, "NOT NULL unique": has_unique, "self-references": refers_to_itself}
+    found = {name: sum(map(has, ran)) / len(ran) for name, has in of_ran.items()} if ran else {}
+    found["shared parents"] = sum(map(is_shared, (schema for schema, _ in ends))) / len(ends)
+    refused = Counter(each.code for _, ended in ends for each in {one.code: one for one in ended.refused}.values())
+    crashes = sum(ended.statements for _, ended in ends)
+    told = ", ".join(f"{name} {share:.0%}" for name, share in found.items())
+    print(f"\n{dialect}: {len(ends)} schemas, {len(ran)} ran, {crashes} crashes; {told}; refused {dict(refused)}")  # noqa: T201
+    if len(ends) > 1:
+        assert not {name: share for name, share in found.items() if share < LEAST_SHARE}
+        assert len(ran) >= len(ends) * LEAST_SHARE
+        assert crashes > len(ran)
+    for schema, ended in ends:
+        assert not is_shared(schema) or "shared_rows" in {each.code for each in ended.refused}
+
+
+def has_composite_key(schema: Schema) -> bool:
+    return any(len(table.key) > 1 for table in schema.tables)
+
+
+def has_unique(schema: Schema) -> bool:
+    return any(
+        name in table.masked and not table[name].nullable
+        for table in schema.tables
+        for columns in [*table.uniques, table.token_with]
+        for name in columns
+    )
+
+
+def refers_to_itself(schema: Schema) -> bool:
+    return any(each.target is table for table in schema.tables for each in table.references)
+
+
+def is_shared(schema: Schema) -> bool:
+    return any(table.shared for table in schema.tables)
