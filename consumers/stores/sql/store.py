@@ -140,14 +140,14 @@ class SqlStore:
         ones are FAILED. Those whose rows the rules refuse for being shared are left out of the batch first. If it goes
         away in between, what was committed is in the ledger: the next call finds it.
         """
+        shared: frozenset[int] = frozenset()
         try:
             return self._together(tasks)
         except SharedFailure as failure:
             shared = failure.ordinals
         except DataFailure:
-            shared = (
-                frozenset()
-            )  # taken apart below, outside the handler, so that no later error is chained to this one
+            pass
+        # taken apart outside the handlers, so that no later error is chained to this one
         customers = customers_of([task.customer_id for task in tasks], self._rules.customer.type)
         rest = [task for task in tasks if customers.ordinal(task) not in shared]
         if len(rest) == len(tasks):
