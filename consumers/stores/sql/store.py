@@ -205,13 +205,14 @@ class SqlStore:
         self._patient.dispose()
 
     def _part(self, tasks: Sequence[Task]) -> list[Carried]:
+        shared: frozenset[int] = frozenset()
         try:
             return self._together(tasks)
         except SharedFailure as failure:
             shared = failure.ordinals
         except DataFailure:
-            shared = frozenset()
-        # taken apart here, outside the handler, so that no later error is chained to this one
+            pass
+        # taken apart outside the handlers, so that no later error is chained to this one
         customers = customers_of([task.customer_id for task in tasks], self._rules.customer.type)
         rest = [task for task in tasks if customers.ordinal(task) not in shared]
         if len(rest) == len(tasks):
