@@ -25,7 +25,7 @@ from consumers.stores.sql.engine import CONNECT_TIMEOUT_S, LOCK_TIMEOUT_MS
 from consumers.stores.sql.ledger import KEY
 from consumers.stores.sql.names import qualified, quote
 from consumers.stores.sql.patience import MARGIN_SECONDS
-from consumers.stores.sql.staged.ledger import LedgerWords, StagedLedger
+from consumers.stores.sql.staged.ledger import ENTRY, LedgerWords, StagedLedger
 from consumers.stores.sql.staged.plan import plan_for
 from consumers.stores.sql.staged.work import StagedWork
 
@@ -50,11 +50,13 @@ _COLUMNS = {  # name: type as in DDL, type as the catalog names it
     "traceparent": (f"varchar(256) {_BYTES}", "varchar"),
     "carried_at": ("datetime(6) NOT NULL", "timestamp"),
 }
+_ENTRY = ", ".join(f"\"{name}\" {_COLUMNS[name][0].removesuffix(' NOT NULL')} PATH '$.{name}'" for name in ENTRY)
 _LEDGER = LedgerWords(
+    entries=f"json_table({{{{entries}}}}, '$[*]' COLUMNS ({_ENTRY})) AS e",
     exists="SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {{schema}} AND TABLE_NAME = {{name}}",
     now="utc_timestamp(6)",
     text="CAST({} AS char)",
-    keep_first="ON DUPLICATE KEY UPDATE service = service",
+    keep_first=f"ON DUPLICATE KEY UPDATE service = {LEDGER}.service",
 )
 _DENIED = {1044, 1142}
 

@@ -26,7 +26,7 @@ from consumers.stores.sql.dialects.sqlite_words import SqliteWords
 from consumers.stores.sql.engine import LOCK_TIMEOUT_MS
 from consumers.stores.sql.ledger import KEY
 from consumers.stores.sql.names import qualified
-from consumers.stores.sql.staged.ledger import LedgerWords, StagedLedger
+from consumers.stores.sql.staged.ledger import ENTRY, LedgerWords, StagedLedger
 from consumers.stores.sql.staged.plan import plan_for
 from consumers.stores.sql.staged.work import StagedWork
 
@@ -45,7 +45,9 @@ _COLUMNS = {  # name: type as in DDL, type as the catalog names it
     "traceparent": ("text", "text"),
     "carried_at": ("text NOT NULL", "text"),
 }
+_ENTRY = ", ".join(f"json_extract(value, '$.{name}') AS \"{name}\"" for name in ENTRY)
 _LEDGER = LedgerWords(
+    entries=f"(SELECT {_ENTRY} FROM json_each({{{{entries}}}})) AS e",  # noqa: S608 - names are ours
     exists="SELECT 1 FROM pragma_table_list WHERE schema = {{schema}} AND name = {{name}}",
     now="strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'",
     text="{}",

@@ -14,11 +14,28 @@ from consumers.stores.sql.names import qualified, statement
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
+ENTRY = (
+    "command_id",
+    "customer_id",
+    "purpose",
+    "partition",
+    "offset",
+    "committed_at",
+    "outcome",
+    "rows",
+    "traceparent",
+)
+"""The columns that differ between rows of a batch."""
+
 
 class LedgerWords(NamedTuple):
-    """How a database says it. `exists` takes `schema` and `name`; `text` gives a time as text, `{}` its column."""
+    """How a database says it. `exists` takes `schema` and `name`; `text` gives a time as text, `{}` its column.
+
+    `entries` are rows with the columns of `ENTRY`, of the bound JSON text `entries`, a list of objects.
+    """
 
     exists: str
+    entries: str
     now: str
     text: str
     keep_first: str
@@ -81,21 +98,22 @@ class StagedLedger:
         """Add rows; one that is there already stays as it is."""
         # in the order of the key: two writers of the same commands wait for each other instead of deadlocking
         ordered = sorted(entries, key=lambda entry: entry.task.command_id)
-        connection.execute(self._write, [_bound(entry) for entry in ordered])
+        # one statement: the driver sends rows one by one where a function stands among their values
+        connection.execute(self._write, {"entries": json.dumps([_entry(entry) for entry in ordered])})
 
 
-def _bound(entry: Entry) -> dict[str, Any]:
+def _entry(entry: Entry) -> dict[str, Any]:
     task = entry.task
     return {
-        "command": task.command_id,
-        "customer": task.customer_id,
+        "command_id": task.command_id,
+        "customer_id": task.customer_id,
         "purpose": task.purpose,
-        "part": task.partition,
-        "off": task.offset,
-        "committed": _written(task.committed_at),
+        "partition": task.partition,
+        "offset": task.offset,
+        "committed_at": _written(task.committed_at),
         "outcome": entry.outcome,
-        "counts": json.dumps(dict(entry.rows), sort_keys=True),
-        "trace": task.traceparent,
+        "rows": json.dumps(dict(entry.rows), sort_keys=True),
+        "traceparent": task.traceparent,
     }
 
 
@@ -131,9 +149,9 @@ def _proofs(found: Iterable[Any]) -> list[Proof]:
 
 
 def _insert(table: str, words: LedgerWords) -> str:
+    columns = ", ".join(f'"{name}"' for name in ENTRY)
     return (
-        f'INSERT INTO {table} (service, command_id, customer_id, purpose, "partition", "offset", committed_at, '  # noqa: S608
-        'rules_digest, outcome, "rows", traceparent, carried_at) '
-        "VALUES ({{service}}, {{command}}, {{customer}}, {{purpose}}, {{part}}, {{off}}, {{committed}}, "
-        f"{{{{digest}}}}, {{{{outcome}}}}, {{{{counts}}}}, {{{{trace}}}}, {words.now}) {words.keep_first}"
+        f"INSERT INTO {table} (service, rules_digest, carried_at, {columns}) "  # noqa: S608 - names are ours
+        f"SELECT {{{{service}}}}, {{{{digest}}}}, {words.now}, {columns} FROM {words.entries} "
+        f"WHERE true {words.keep_first}"
     )
