@@ -3,11 +3,13 @@
 `TWENTY_CUSTOMERS=2000` for a larger run; the figures are printed (`pytest -s`).
 """
 
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +80,13 @@ def told(lapse: FourStores, *words: str, code: int = 0) -> str:
     answer = ask(lapse, *words)
     assert answer.code == code, answer.err
     return answer.out
+
+
+def swept(lapse: FourStores, service: str, *words: str) -> dict[str, Any]:
+    answer = ask(lapse, "verify", "--service", service, "--json", *words)
+    found: dict[str, Any] = json.loads(answer.out[answer.out.index("{\n") :])
+    assert answer.code == (1 if len(found["found"]) > found["sent"] else 0)
+    return found
 
 
 def say(lapse: FourStores) -> None:
@@ -163,6 +172,7 @@ def test_twenty_services_on_four_kinds_of_store_and_then_one_more(
             gone = check_all(lapse, before)
             print(figures(lapse, gone, filled - started, run - filled, claimed))  # noqa: T201 - for `pytest -s`
             add_one_more(lapse, before)
+            look_behind(lapse, before)
     assert lapse.count("dead-letters") == 0
     # a connection a role: beyond the pool each call to the table would open one of its own
     assert "Connection pool is full" not in caplog.text
@@ -219,3 +229,31 @@ def add_one_more(lapse: FourStores, before: dict[str, dict[str, Rows]]) -> None:
 def answers_of(lapse: FourStores, service: str) -> set[str]:
     answers = lapse.results("DONE", "NOTHING_FOUND")
     return {each["customer_id"] for each in answers if each["service"] == service}
+
+
+def look_behind(lapse: FourStores, before: Mapping[str, Mapping[str, Rows]]) -> None:
+    """Data come back in a service of each kind; they are found, sent again and gone with the next tick."""
+    back: dict[str, str] = {}
+    for service in SERVICES["bookkeeping"]:
+        back[service] = min((due("bookkeeping") & before[service].keys()) - set(back.values()))
+    for service, customer in back.items():
+        assert swept(lapse, service)["found"] == []
+        bring_back(lapse, service, customer)
+    for service in back:
+        [found] = swept(lapse, service)["found"]
+        places = {"letters": 1} if service.startswith("s3-") else {"people.email": 1}
+        assert (found["standing"], found["rows"]) == ("returned", places)
+        assert swept(lapse, service, "--resend", "--reason", "drill")["sent"] == 1
+    lapse.wait_until_folded()
+    assert ticked(lapse).taken == len(back)
+    wait_for("they are gone again", lambda: not any(swept(lapse, each)["due"] for each in back), PATIENCE)
+    for service, customer in back.items():
+        assert swept(lapse, service)["found"] == []
+        assert_gone(before[service][customer], lapse.data(service).get(customer), customer)
+
+
+def bring_back(lapse: FourStores, service: str, customer: str) -> None:
+    if service.startswith("s3-"):
+        lapse.add_letter(service, customer)
+    else:
+        lapse.run(service, f"UPDATE people SET email = '{customer}@example.invalid' WHERE customer_id = '{customer}'")

@@ -127,6 +127,11 @@ class FourStores(Installation):
             for each in statements:
                 connection.exec_driver_sql(each)
 
+    def add_letter(self, service: str, customer: str) -> None:
+        """Write a letter to a customer."""
+        with self._bucket(service) as (client, bucket):
+            _write(client, bucket, customer)
+
     def data(self, service: str) -> dict[str, Rows]:
         """All that a service holds by customer."""
         found: dict[str, dict[str, list[tuple[Any, ...]]]] = {}
