@@ -91,7 +91,8 @@ class ForeignKey(NamedTuple):
 class Relation(NamedTuple):
     """A table, view or the like. `kind` is pg_class.relkind, or h where old versions of rows are kept.
 
-    `broken` names indexes never built to the end; `rowid` is SQLite's own number of each row, where it has one.
+    `broken` names indexes never built to the end; `rowid` is SQLite's own number of each row, where it has one;
+    `placed_by` are the columns of a partition key where a value may find no partition.
     """
 
     schema: str
@@ -105,6 +106,7 @@ class Relation(NamedTuple):
     triggers: Sequence[Trigger]
     transactional: bool = True
     rowid: str = ""
+    placed_by: frozenset[str] = frozenset()
 
     @property
     def sql(self) -> str:
@@ -153,6 +155,7 @@ def read_catalog(connection: Connection, schemas: Sequence[str]) -> Catalog:
             frozenset(found["name"] for found in indexes.get(table, ()) if not found["valid"]),
             [Check(found["name"], frozenset(found["columns"] or ())) for found in checks.get(table, ())],
             [_trigger(found) for found in triggers.get(table, ())],
+            placed_by=frozenset(row["placed_by"] or ()),
         )
     return Catalog(relations, [_foreign_key(row) for row in connection.execute(ask.FOREIGN_KEYS).mappings()])
 
