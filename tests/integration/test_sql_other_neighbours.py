@@ -7,7 +7,7 @@ import pytest
 
 from consumers.stores import SqlStore
 from consumers.stores.sql.names import statement
-from tests.support.other_databases import RULES, OtherDatabase, add_customers, new_mariadb, new_other
+from tests.support.other_databases import RULES, OtherDatabase, add_customers, new_mariadb, new_other, new_sqlite
 from tests.support.sql_store import task
 
 pytestmark = pytest.mark.integration
@@ -86,3 +86,16 @@ def test_a_table_with_a_unique_index_over_long_text_gets_what_rules_ddl_prints(m
             assert each.ddl.startswith("-- its unique index over long text lets nobody write meanwhile")
             database.run(each.ddl.rstrip(";"))
         assert database.opened(SqlStore(database.rules(text))).preflight() == []
+
+
+def test_a_check_in_a_sqlite_table_without_rowid_is_taken_for_one_over_every_column(tmp_path: Path) -> None:
+    with new_sqlite(tmp_path) as database:
+        database.run(
+            "DROP TABLE notes",
+            "CREATE TABLE notes (id integer PRIMARY KEY, customer integer REFERENCES customers, body text "
+            "CHECK (body <> 'x')) WITHOUT ROWID",
+            "CREATE INDEX notes_by_customer ON notes (customer)",
+        )
+        text = RULES.replace("rows: delete}", "key: [id], mask: {body: {static: x}}}")
+        found = {(each.code, each.place) for each in database.store(text).preflight()}
+        assert ("check_constraint", "tables.notes.mask.body") in found

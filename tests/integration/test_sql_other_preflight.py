@@ -117,6 +117,8 @@ CASES = [
         "ALTER TABLE customers DROP INDEX y",
     ),
     Case("trigger", "tables.customers", "CREATE TRIGGER t BEFORE UPDATE ON customers FOR EACH ROW SET @a = 1"),
+    Case("not_a_table", "tables.notes", "RENAME TABLE notes TO n; CREATE VIEW notes AS SELECT * FROM n",
+         repair="DROP VIEW notes; RENAME TABLE n TO notes"),
     Case("trigger", "tables.notes", "CREATE TRIGGER t AFTER DELETE ON notes FOR EACH ROW SET @a = 1"),
     Case("missing_index", "tables.customers", "DROP INDEX customer_id ON customers"),
     Case("engine", "tables.notes", "ALTER TABLE notes DROP FOREIGN KEY notes_ibfk_1; ALTER TABLE notes ENGINE=MyISAM",
@@ -157,6 +159,9 @@ SQLITE_CASES = [
     Case("trigger", "tables.notes", 'CREATE TRIGGER "update on" BEFORE DELETE ON notes BEGIN SELECT 1; END',
          repair='DROP TRIGGER "update on"'),
     Case("missing_index", "tables.notes", "DROP INDEX notes_by_customer"),
+    Case("not_a_table", "tables.notes", "ALTER TABLE notes RENAME TO n; CREATE VIEW notes AS SELECT * FROM n",
+         repair="DROP VIEW notes; ALTER TABLE n RENAME TO notes"),
+    Case("unique", X, ADD + "text; CREATE UNIQUE INDEX both ON customers (x, segment)", "redact", "DROP INDEX both"),
     Case("unmapped_table", "tables", "CREATE TABLE cards (id integer PRIMARY KEY, owner integer REFERENCES customers)",
          repair="DROP TABLE cards"),
 ]  # fmt: skip
@@ -214,6 +219,19 @@ def test_what_rules_ddl_prints_makes_a_bare_schema_fit(bare: OtherDatabase) -> N
         database.run("UPDATE customers SET personal_number = '777777777771'")  # the living stay unique
     assert [each.outcome for each in store.anonymize([task("c1"), task("c2")])] == ["DONE", "DONE"]
     assert database.rows("SELECT DISTINCT personal_number FROM customers") == [("000000000000",)]
+
+
+def test_a_masked_column_that_places_rows_in_partitions_is_refused_on_mariadb(mariadb_database: OtherDatabase) -> None:
+    mariadb_database.store()
+    mariadb_database.run("ALTER TABLE order_lines DROP FOREIGN KEY order_lines_ibfk_1")
+    mariadb_database.run(
+        "ALTER TABLE order_lines MODIFY remark varchar(20) NOT NULL, DROP PRIMARY KEY, ADD PRIMARY KEY (id, remark) "
+        "PARTITION BY LIST COLUMNS (remark) (PARTITION a VALUES IN ('a'))"
+    )
+    place = "tables.order_lines.mask.remark"
+    assert ("partition", place) in {(each.code, each.place) for each in preflight(mariadb_database, JOINED)}
+    kept = JOINED.replace("mask: {remark: {truncate: {characters: 3}}}", 'keep: {"it is needed": [remark]}')
+    assert preflight(mariadb_database, kept) == []
 
 
 def plain(printed: str) -> str:

@@ -132,6 +132,14 @@ CASES = [
         "CREATE FUNCTION crm.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
         "CREATE TRIGGER tr BEFORE UPDATE ON crm.customers FOR EACH ROW EXECUTE FUNCTION crm.f()",
     ),
+    Case(
+        "partition",
+        "tables.parts.mask.region",
+        "CREATE TABLE crm.parts (owner bigint, region text) PARTITION BY LIST (region); "
+        "CREATE TABLE crm.north PARTITION OF crm.parts FOR VALUES IN ('north'); CREATE INDEX ON crm.parts (owner)",
+        ("  notes:", "  parts: {parent: customers, join: {owner: id}, mask: {region: {static: OTHER}}}\n  notes:"),
+        "CREATE TABLE crm.rest PARTITION OF crm.parts DEFAULT",
+    ),
     Case("trigger", "tables.notes", "CREATE RULE r AS ON DELETE TO crm.notes DO INSTEAD NOTHING"),
     Case(
         "unmapped_table",

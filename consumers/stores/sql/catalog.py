@@ -100,7 +100,8 @@ class Relation(NamedTuple):
     """A table, view or the like. `kind` is pg_class.relkind, or h where old versions of rows are kept.
 
     `broken` names indexes never built to the end; `rowid` is SQLite's own number of each row, where it has one;
-    `partition`: it is a part of another table.
+    `partition`: it is a part of another table. `placed_by` are the columns of a partition key where a value may find no
+    partition.
     """
 
     schema: str
@@ -115,6 +116,7 @@ class Relation(NamedTuple):
     transactional: bool = True
     rowid: str = ""
     partition: bool = False
+    placed_by: frozenset[str] = frozenset()
 
     @property
     def sql(self) -> str:
@@ -164,6 +166,7 @@ def read_catalog(connection: Connection, schemas: Sequence[str]) -> Catalog:
             [_check(found) for found in checks.get(table, ())],
             [_trigger(found) for found in triggers.get(table, ())],
             partition=row["partition"],
+            placed_by=frozenset(row["placed_by"] or ()),
         )
     return Catalog(relations, [_foreign_key(row) for row in connection.execute(ask.FOREIGN_KEYS).mappings()])
 

@@ -4,7 +4,12 @@ from consumers.stores.sql.names import statement
 
 RELATIONS = statement("""
 SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind, row_security_active(c.oid) AS row_security,
-       c.relispartition AS partition
+       c.relispartition AS partition,
+       -- a hash finds a partition for every value, and so does a default one; an expression may read any column
+       (SELECT array_agg(CAST(a.attname AS text)) FROM pg_partitioned_table AS p
+        JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE p.partrelid = c.oid AND p.partstrat <> 'h' AND p.partdefid = 0
+          AND (a.attnum = ANY(p.partattrs) OR 0 = ANY(p.partattrs))) AS placed_by
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY({{schemas}}) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """)

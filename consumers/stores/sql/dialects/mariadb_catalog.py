@@ -63,6 +63,7 @@ def read_catalog(connection: Connection, schemas: Sequence[str]) -> Catalog:
             checks=[_check(each) for each in rows],
             triggers=[_trigger(each) for each in triggers.get(table, ())],
             transactional=row["engine"] == "InnoDB" or row["type"] == "VIEW",
+            placed_by=frozenset(_columns_of((row["expression"] or "").replace("`", '"'))),
         )
     return Catalog(relations, _foreign_keys(connection))
 
@@ -177,8 +178,14 @@ def _asked(sql: str) -> Any:
 
 
 _RELATIONS = _asked("""
-SELECT TABLE_SCHEMA AS "schema", TABLE_NAME AS name, TABLE_TYPE AS type, ENGINE AS engine
-FROM information_schema.TABLES WHERE TABLE_SCHEMA IN {{schemas}}
+SELECT t.TABLE_SCHEMA AS "schema", t.TABLE_NAME AS name, t.TABLE_TYPE AS type, t.ENGINE AS engine, p.expression
+FROM information_schema.TABLES AS t LEFT JOIN (
+    SELECT TABLE_SCHEMA, TABLE_NAME, max(PARTITION_EXPRESSION) AS expression FROM information_schema.PARTITIONS
+    WHERE TABLE_SCHEMA IN {{schemas}} GROUP BY TABLE_SCHEMA, TABLE_NAME
+    -- the last partition takes what no other does
+    HAVING max(PARTITION_METHOD) REGEXP '^(RANGE|LIST)' AND NOT max(PARTITION_DESCRIPTION IN ('MAXVALUE', 'DEFAULT'))
+) AS p ON p.TABLE_SCHEMA = t.TABLE_SCHEMA AND p.TABLE_NAME = t.TABLE_NAME
+WHERE t.TABLE_SCHEMA IN {{schemas}}
 """)
 
 _COLUMNS = _asked("""

@@ -16,6 +16,7 @@
 | `missing_index` | a lookup would scan the table for every batch |
 | `not_null`, `too_long`, `type_mismatch`, `enum_member`, `generated_column` | the new value does not fit |
 | `unique`, `check_constraint`, `foreign_key` | the new value may violate it, so it cannot be proven safe |
+| `partition` | for the new value there may be none |
 | `trigger` | it would run with, or undo, every change |
 | `unmapped_table` | it refers to a customer, and nobody has said what happens to it |
 | `guard` | the database cannot run it (looked at by the store, which has a connection) |

@@ -13,6 +13,7 @@ def constraint_findings(subject: Subject) -> Iterator[Finding]:
     """Constraints and triggers that masking this table would meet."""
     yield from _unique(subject)
     yield from _checks(subject)
+    yield from _partitions(subject)
     yield from _foreign_keys(subject)
     yield from _triggers(subject)
 
@@ -73,6 +74,14 @@ def _checks(subject: Subject) -> Iterator[Finding]:
             message = f"whether the new value meets the constraint {check.name} cannot be proven."
             found = Finding("check_constraint", subject.written(column), message, f"keep the column, or {ddl}")
             yield acceptable(subject, found)
+
+
+def _partitions(subject: Subject) -> Iterator[Finding]:
+    written = subject.changed | subject.computed.keys()
+    for column in sorted(subject.relation.placed_by & written if not subject.table.deletes else ()):
+        message = f"rows are placed by {column}, and for the new value there may be no partition."
+        repair = "keep the column with a reason, or add a partition that takes what no other does (DEFAULT, MAXVALUE)."
+        yield Finding("partition", subject.written(column), message, repair)
 
 
 def _foreign_keys(subject: Subject) -> Iterator[Finding]:
