@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -21,14 +22,16 @@ CREATE TABLE cells (
     id varchar(64) PRIMARY KEY, zero varchar(40), number decimal(12, 3), day date, moment datetime(6), token char(36),
     mail varchar(50), mood enum('good', 'OTHER'), static_day date, start date, hour datetime, prefix text,
     note varchar(40), remark char(40), phone varchar(16), label varchar(41), income decimal(12, 2), age integer,
-    old varchar(20) CHARACTER SET latin1, own uuid, stamp timestamp NULL, done boolean NOT NULL DEFAULT false)
+    old varchar(20) CHARACTER SET latin1, own uuid, stamp timestamp NULL, digest char(64), card varchar(40),
+    done boolean NOT NULL DEFAULT false)
 """
 SQLITE = """
 CREATE TABLE cells (
     id text PRIMARY KEY, zero varchar(40), number decimal(12, 3), day date, moment datetime, token char(36),
     mail varchar(50), mood text, static_day date, start date, hour datetime, prefix text,
     note varchar(40), remark char(40), phone varchar(16), label varchar(41), income integer, age integer,
-    old varchar(20) COLLATE NOCASE, own uuid, stamp timestamp, done boolean NOT NULL DEFAULT false)
+    old varchar(20) COLLATE NOCASE, own uuid, stamp timestamp, digest char(64), card varchar(40),
+    done boolean NOT NULL DEFAULT false)
 """
 CELLS = f"""{RULES[: RULES.index("customer:")]}
 customer: {{type: text}}
@@ -58,6 +61,8 @@ tables:
       old: {{static: Österåker}}
       own: unique_token
       stamp: {{truncate: year}}
+      digest: {{hash: {{accept_reversible: joined by the old core}}}}
+      card: {{partial_mask: {{characters: 4, accept_reversible: receipts name it}}}}
 """
 OLD: Mapping[str, Any] = {
     "zero": "CANARY",
@@ -80,6 +85,8 @@ OLD: Mapping[str, Any] = {
     "old": "ÖSTERÅKER",
     "own": "01234567-89ab-4def-8123-456789abcdef",
     "stamp": "1980-05-17 01:02:03",
+    "digest": "CANARY".ljust(64, "0"),
+    "card": "CANARY",
 }
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=36)
 DAYS = st.dates(dt.date(1700, 1, 1), dt.date(2500, 1, 1)).map(str)
@@ -88,7 +95,7 @@ MOMENTS = st.datetimes(dt.datetime(1700, 1, 2), dt.datetime(2500, 1, 1)).map(  #
 )
 ROW = st.fixed_dictionaries(
     {
-        **dict.fromkeys(("zero", "token", "mail", "prefix", "note", "remark", "label"), TEXT),
+        **dict.fromkeys(("zero", "token", "mail", "prefix", "note", "remark", "label", "digest", "card"), TEXT),
         **dict.fromkeys(("day", "static_day", "start"), DAYS),
         **dict.fromkeys(("moment", "hour"), MOMENTS),
         "number": st.integers(-(10**8), 10**8),
@@ -147,6 +154,8 @@ def test_values_keep_to_the_table_of_strategies(database: OtherDatabase, row: Ma
     assert (made["mood"], made["static_day"], made["old"]) == ("OTHER", "2000-02-29", "Österåker")
     assert made["start"] == f"{row['start'][:7]}-01"
     assert made["hour"] == f"{row['hour'][:10]} 00:00:00"
+    assert made["digest"] == sha256(as_read(row["digest"], database).encode()).hexdigest()
+    assert made["card"] == part_masked(row["card"])
     assert made["stamp"] == "1999-01-01 00:00:00"
     assert made["prefix"] == row["prefix"][:2]
     assert made["note"] == ""
@@ -156,9 +165,17 @@ def test_values_keep_to_the_table_of_strategies(database: OtherDatabase, row: Ma
     assert (made["income"], made["age"]) == (row["income"] // 1000 * 1000, row["age"] // 10 * 10)
 
 
+def part_masked(card: str) -> str:
+    return card[-4:].rjust(len(card), "X") if len(card) > 4 else "X" * len(card)
+
+
+def as_read(written: str, database: OtherDatabase) -> str:
+    return written if database.is_sqlite else written.rstrip(" ")  # as char(n) gives it back
+
+
 def redacted(remark: str, database: OtherDatabase) -> str:
     new = "".join("X" if each.isalnum() or not each.isascii() else each for each in remark)
-    return new if database.is_sqlite else new.rstrip(" ")  # as char(n) gives it back
+    return as_read(new, database)
 
 
 def test_null_stays_null_except_for_static(database: OtherDatabase) -> None:

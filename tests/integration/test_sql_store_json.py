@@ -199,7 +199,7 @@ def _stops_that_customer_alone(documents: Documents, document: str, code: str) -
 
 def test_objects_without_members_pass_however_many_there_are(documents: Documents) -> None:
     store = documents.store(CELLS)
-    many: dict[str, Any] = {f'k"{number}:': {"å" * 20: {}} for number in range(5_000)}
+    many: dict[str, Any] = {f'k"{number}:': {"å" * 20: {}} for number in range(500)}
     written = {"empty": json.dumps(many), "odd": json.dumps(many | {"z": {"z": 0}})}
     documents.add({name: each.replace("'", "''") for name, each in written.items()})
 

@@ -5,6 +5,7 @@ import re
 import uuid
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ CREATE TABLE crm.cells (
     id text PRIMARY KEY, zero varchar(40), number numeric(12, 3), day date, moment timestamptz, token char(36),
     mail varchar(50), mood crm.mood, static_day date, start date, hour timestamptz, prefix text,
     note varchar(40), remark char(40), phone varchar(16), label varchar(41), income numeric(12, 2), age integer,
+    digest char(64), card varchar(40),
     done boolean NOT NULL DEFAULT false);
 """
 HEAD = RULES[: RULES.index("customer:")]
@@ -51,6 +53,8 @@ tables:
       label: {{template: "Customer {{token}}"}}
       income: {{bucket: {{size: 1000}}}}
       age: {{bucket: {{size: 10}}}}
+      digest: {{hash: {{accept_reversible: joined by the old core}}}}
+      card: {{partial_mask: {{characters: 4, accept_reversible: receipts name it}}}}
 """
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=36)
 DAYS = st.dates(dt.date(1700, 1, 1), dt.date(2500, 1, 1))
@@ -58,7 +62,7 @@ MOMENTS = st.datetimes(dt.datetime(1700, 1, 2), dt.datetime(2500, 1, 1), timezon
 ROW = st.tuples(
     *(TEXT, st.decimals(-(10**8), 10**8, places=3), DAYS, MOMENTS, TEXT, TEXT, st.just("good"), DAYS, DAYS, MOMENTS),
     *(TEXT, TEXT, TEXT, st.text("0123", max_size=16), TEXT, st.decimals(-(10**9), 10**9, places=2)),
-    st.integers(-(2**31) + 8, 2**31 - 1),
+    *(st.integers(-(2**31) + 8, 2**31 - 1), TEXT, TEXT),
 )
 ODD = ["Ærøskøbing 12-A, \u0635\u0641\n\u0301\u00a0\U0001f600", "a^b`c{d}[e]~f:g@h\ti\\j"]
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -87,7 +91,7 @@ def rewritten(database: Database, row: Sequence[Any]) -> tuple[Any, ...]:
 def test_values_keep_to_the_table_of_strategies(database: Database, row: Sequence[Any]) -> None:
     made = rewritten(database, row)
     zero, number, day, moment, token, mail, mood, static_day, start, hour, prefix = made[:11]
-    note, remark, phone, label, income, age = made[11:]
+    note, remark, phone, label, income, age, digest, card = made[11:]
 
     assert zero == "0" * len(row[0])
     assert (number, day, moment) == (Decimal(0), EPOCH.date(), EPOCH)
@@ -101,11 +105,13 @@ def test_values_keep_to_the_table_of_strategies(database: Database, row: Sequenc
     assert remark == "".join("X" if each.isalnum() or not each.isascii() else each for each in row[12]).ljust(40)
     assert re.fullmatch(r"\+999[0-9]{12}", phone)
     assert re.fullmatch(r"Customer [0-9a-f]{32}", label)
+    assert digest == sha256(row[17].rstrip(" ").encode()).hexdigest()
+    assert card == (row[18][-4:].rjust(len(row[18]), "X") if len(row[18]) > 4 else "X" * len(row[18]))
     assert (income, age) == (row[15].__floor__() // 1000 * 1000, row[16] // 10 * 10)
 
 
 def test_redact_keeps_signs_of_ascii_and_nothing_else(database: Database) -> None:
-    remarks = [rewritten(database, [None] * 12 + [odd] + [None] * 4)[12].rstrip() for odd in ODD]
+    remarks = [rewritten(database, [None] * 12 + [odd] + [None] * 6)[12].rstrip() for odd in ODD]
 
     assert remarks == ["XXXXXXXXXX XX-X, XX\nXXX", "X^X`X{X}[X]~X:X@X\tX\\X"]
 
@@ -126,9 +132,9 @@ def test_a_second_command_changes_nothing(database: Database) -> None:
 
 
 def test_null_stays_null_except_for_static(database: Database) -> None:
-    found = rewritten(database, [None] * 17)
+    found = rewritten(database, [None] * 19)
 
-    assert found == (None,) * 6 + ("OTHER", dt.date(2000, 2, 29)) + (None,) * 9
+    assert found == (None,) * 6 + ("OTHER", dt.date(2000, 2, 29)) + (None,) * 11
 
 
 def test_preflight_accepts_every_strategy_on_these_types(database: Database) -> None:
@@ -153,6 +159,8 @@ OLD = {
     "label": "Customer 0123456789abcdef0123456789abcdef",
     "income": Decimal("1000.01"),
     "age": 41,
+    "digest": "CANARY".ljust(64, "0"),
+    "card": "CANARY",
 }
 
 

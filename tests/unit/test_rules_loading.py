@@ -104,6 +104,18 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
         ("service: crm", "service: CRM 1", "string_pattern_mismatch", "service"),
         ("${CRM_URL}", "${NOT_SET}", "variable", "store.url"),
         ("${CRM_URL}", "${not-a-name}", "variable", "store.url"),
+        (
+            "phone: set_null",
+            "phone: {hash: {accept_reversible: no}}",
+            "string_too_short",
+            "tables.customers.mask.phone.accept_reversible",
+        ),
+        (
+            "phone: set_null",
+            "phone: {hash: {accept_reversible: ~}}",
+            "string_type",
+            "tables.customers.mask.phone.accept_reversible",
+        ),
         ("${CRM_URL}", "oracle://db/crm", "not_available", "store.url"),
         ("${CRM_URL}", "CANARY", "url", "store.url"),
         ("phone: set_null", "phone: set_null\n      phone: zeros", "yaml", "file"),
@@ -128,6 +140,11 @@ def test_refusal_names_code_and_place(tmp_path: Path, old: str, new: str, code: 
         ('{unique_phone: {prefix: "00999"}}', {"prefix": "00999"}),
         ('{template: "Customer {token}"}', {"text": "Customer {token}"}),
         ("{bucket: {size: 10}}", {"size": 10}),
+        ("{hash: {accept_reversible: it is wanted}}", {"accept_reversible": "it is wanted"}),
+        (
+            "{partial_mask: {characters: 4, accept_reversible: it is wanted}}",
+            {"characters": 4, "accept_reversible": "it is wanted"},
+        ),
     ],
 )
 def test_strategy_is_read_as_it_is_written(tmp_path: Path, written: str, fields: dict[str, object]) -> None:
@@ -187,8 +204,12 @@ def test_json_that_cannot_be_followed_is_refused(tmp_path: Path, inside: str, co
         ("uuid", "strategy_form", "write unique_token"),
         ("{truncate_text: 3}", "strategy_form", "write {truncate: {characters: N}}"),
         ("keep", "strategy_form", "keep: {REASON: [COLUMN]}"),
-        *((each, "reversible", "take one that forgets") for each in ("hash", "noise", "shuffle")),
+        *((each, "reversible", "take one that forgets") for each in ("hash", "partial_mask", "noise", "shuffle")),
         *((f"{{{each}: {{a: b}}}}", "reversible", "take one that forgets") for each in ("partial_mask", "encrypt")),
+        ("{encrypt: {accept_reversible: it is wanted}}", "reversible", "take one that forgets"),
+        ("{partial_mask: {characters: 4}}", "reversible", "accept_reversible"),
+        ("{partial_mask: {accept_reversible: it is wanted}}", "strategy_form", ""),
+        ("{hash: {accept_reversible: it is wanted, key: a}}", "strategy_form", ""),
     ],
 )
 def test_strategy_of_others_is_refused_with_what_to_write(tmp_path: Path, written: str, code: str, repair: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def report(folder: Path, text: str, *words: str) -> Answer:
     return run("rules", "report", str(folder / "crm.yaml"), *words)
 
 
-def registered(folder: Path, text: str) -> dict[str, object]:
+def registered(folder: Path, text: str) -> dict[str, Any]:
     [found] = json.loads(report(folder, text, "--json").out)
     assert isinstance(found, dict)
     return found
@@ -55,6 +56,20 @@ def test_rules_report_says_how_why_and_for_what(tmp_path: Path) -> None:
         "| countries | reference data |",
     ):
         assert line in found.out.splitlines()
+
+
+def test_rules_report_tells_what_can_be_reversed_apart_with_its_reason(tmp_path: Path) -> None:
+    heading = "### Not anonymized: masked in a way that can be reversed"
+    assert heading not in report(tmp_path, RULES).out
+    accepted = RULES.replace("phone: set_null", "phone: {hash: {accept_reversible: joined by the old core}}")
+
+    told = report(tmp_path, accepted).out.splitlines()
+
+    below = told[told.index(heading) :]
+    assert "| customers | phone | hash | joined by the old core |" in below
+    assert any(line.startswith("| phone | masked, can be reversed: hash |") for line in told)
+    [masked] = [each for each in registered(tmp_path, accepted)["tables"][0]["masked"] if each["column"] == "phone"]
+    assert masked["reversible"] == "joined by the old core"
 
 
 def test_rules_report_lists_every_link_that_is_kept(tmp_path: Path) -> None:

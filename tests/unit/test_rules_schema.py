@@ -32,6 +32,8 @@ FORMS = (
     '{unique_phone: {prefix: "+999"}}',
     '{template: "Customer {token}"}',
     "{bucket: {size: 10}}",
+    "{hash: {accept_reversible: joined elsewhere}}",
+    "{partial_mask: {characters: 4, accept_reversible: joined elsewhere}}",
     "{json: {remove: [$.a, $.b.c], set: {$.d: 1, $.e: ~}, keep: {statistics: [$.f]}, other_paths: keep}}",
 )
 

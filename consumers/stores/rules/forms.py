@@ -1,7 +1,8 @@
 """How a strategy is written in a rules file, and why some that other tools have are refused.
 
 One word, or one key with its argument. There is one way to write each thing: what another word would say again is
-refused with the word to use. So is what can be reversed: it hides a person from a reader, not from who tries.
+refused with the word to use. So is what can be reversed: it hides a person from a reader, not from who tries. Two of
+those are taken with a reason, `accept_reversible`, and told apart in the register.
 """
 
 from typing import Annotated, Any
@@ -14,7 +15,18 @@ from consumers.stores.rules.strategies import AnyStrategy
 
 BARE = ("set_null", "empty", "zeros", "redact", "unique_token", "unique_phone")
 _ONE_VALUE = {"static": "value", "template": "text"}
-_TAKES = {"unique_email": {"domain"}, "unique_phone": {"prefix"}, "truncate": {"characters"}, "bucket": {"size"}}
+_TAKES = {
+    "unique_email": {"domain"},
+    "unique_phone": {"prefix"},
+    "truncate": {"characters"},
+    "bucket": {"size"},
+    "hash": {"accept_reversible"},
+    "partial_mask": {"characters", "accept_reversible"},
+}
+_ACCEPTED = {
+    "hash": '{hash: {accept_reversible: "why"}}',
+    "partial_mask": '{partial_mask: {characters: 4, accept_reversible: "why"}}',
+}
 _JSON = {"remove", "set", "keep", "other_paths"}
 AVAILABLE = (*dict.fromkeys((*BARE, *_ONE_VALUE, *_TAKES, "json")),)
 
@@ -47,6 +59,8 @@ def read_strategy(written: object) -> dict[str, Any]:
 
 def _bare(name: str) -> dict[str, Any]:
     _known(name)
+    if name in _ACCEPTED:
+        raise _unaccepted(name)
     if name not in BARE:
         raise refusal("strategy_form", f"{name} needs an argument.", _forms())
     return {"kind": name}
@@ -54,6 +68,8 @@ def _bare(name: str) -> dict[str, Any]:
 
 def _with_argument(name: str, argument: object) -> dict[str, Any]:
     _known(name)
+    if name in _ACCEPTED and not (isinstance(argument, dict) and "accept_reversible" in argument):
+        raise _unaccepted(name)
     if name in _ONE_VALUE:
         return {"kind": name, _ONE_VALUE[name]: argument}
     if name == "truncate" and isinstance(argument, str):
@@ -77,6 +93,12 @@ def _refused(name: str) -> PydanticCustomError:
         message = f"{name} can be reversed: {_REVERSIBLE[name]}."
         return refusal("reversible", message, f"take one that forgets: {_forms()}")
     return not_available(f"the strategy {name}", _forms())
+
+
+def _unaccepted(name: str) -> PydanticCustomError:
+    message = f"{name} can be reversed: {_REVERSIBLE[name]}."
+    repair = f"take one that forgets, or say why the data may stay personal: {_ACCEPTED[name]}."
+    return refusal("reversible", message, repair)
 
 
 def _forms() -> str:

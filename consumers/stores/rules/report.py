@@ -13,6 +13,7 @@ _SHARED = {
     "keep": ", but those that somebody else who is still there refers to",
     "refuse": "; a customer fails if somebody else who is still there refers to one",
 }
+_REVERSIBLE = "Who tries can find the old values again, or tell a person by what is left: these stay personal data."
 _LINKS = "Who has these columns can tell which rows belong together, or whose they were: they keep pseudonyms."
 
 
@@ -43,6 +44,11 @@ def _database(register: Mapping[str, Any]) -> Iterator[str]:
     for table in register["tables"]:
         yield f"### {_text(table['table'])}"
         yield from _table(table)
+    reversible = [(table["table"], *each) for table in register["tables"] for each in _reversible(table)]
+    if reversible:
+        yield "### Not anonymized: masked in a way that can be reversed"
+        yield _REVERSIBLE
+        yield _rows(("table", "column", "masked by", "accepted because"), reversible)
     if register["ignored"]:
         yield "### Ignored"
         yield _rows(("table", "why"), [(each["table"], each["why"]) for each in register["ignored"]])
@@ -55,13 +61,21 @@ def _table(table: Mapping[str, Any]) -> Iterator[str]:
     found = f"Found through {_text(table['parent'])}. " if table["parent"] else ""
     yield f"{found}Its rows are {table['rows']}{_SHARED[table['shared']]}."
     columns = [
-        *((each["column"], f"masked: {each['becomes']}", each["meaning"]) for each in table["masked"]),
+        *((each["column"], f"{_masked(each)}: {each['becomes']}", each["meaning"]) for each in table["masked"]),
         *((each["column"], "kept", each["why"]) for each in table["kept"]),
         *((each["column"] or _BY_FOREIGN_KEY, "kept", f"link: {each['role']}") for each in table["links"]),
         *((each["column"], "set", each["to"]) for each in table["set"]),
     ]
     if columns:
         yield _rows(("column", "what happens", "how or why"), columns)
+
+
+def _masked(column: Mapping[str, Any]) -> str:
+    return "masked, can be reversed" if column["reversible"] else "masked"
+
+
+def _reversible(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    return ((each["column"], each["becomes"], each["reversible"]) for each in table["masked"] if each["reversible"])
 
 
 def _custom(register: Mapping[str, Any]) -> Iterator[str]:

@@ -22,15 +22,21 @@
 | `json`         | json, jsonb; text, where the | the document without some paths, with| stays, so | no    | yes    |
 |                | database has no such types   | a value at others that are there     | does null |       |        |
 
+| `hash`         | text of 64 letters up        | SHA-256 of its UTF-8, hexadecimal    | stays     | no(-) | yes    |
+| `partial_mask` | text                         | X for each letter but the last N; of | stays     | no    | yes    |
+|                |                              | a text that has no more, for each    |           |       |        |
+
 (*) Where NULLs are distinct, which is PostgreSQL's default.
+(-) Who comes back with the value he had, and is anonymized again, gets the same one.
 (+) Twelve random digits: where two meet, the constraint refuses the batch and each customer gets others on his own.
-What must be true of a cell afterwards, whatever it held before, is in `stores.sql.expectations`.
+What must be true of a cell afterwards, whatever it held before, is in `stores.sql.expectations`. The table is told once
+more as values, `DECLARED`, which pre-flight and verification read.
 """
 
 import datetime as dt
 import re
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -43,6 +49,7 @@ EMAIL_OVERHEAD = 33  # 32 hexadecimal digits and the @
 PHONE_DIGITS = 12  # behind 999; E.164 has 15 at most
 TOKEN = "{token}"  # noqa: S105 - a word of the rules
 TOKEN_LENGTH = 32
+HASH_LENGTH = 64
 
 StaticValue = str | bool | int | float | dt.datetime | dt.date
 
@@ -153,6 +160,21 @@ class JsonPaths(Frozen):
         return self
 
 
+class Hash(Frozen):
+    """The cell becomes the SHA-256 of its text, from which who hashes every possible value reads the old one."""
+
+    kind: Literal["hash"] = "hash"
+    accept_reversible: Reason
+
+
+class PartialMask(Frozen):
+    """The cell keeps its last `characters` letters, by which a person may be told from others."""
+
+    kind: Literal["partial_mask"] = "partial_mask"
+    characters: int = Field(ge=1)
+    accept_reversible: Reason
+
+
 AnyStrategy = (
     SetNull
     | Static
@@ -166,5 +188,48 @@ AnyStrategy = (
     | Truncate
     | Bucket
     | JsonPaths
+    | Hash
+    | PartialMask
 )
-UNIQUE = ("unique_token", "unique_email", "unique_phone", "template")
+
+
+class Declared(NamedTuple):
+    """What a strategy promises of every cell, whatever its arguments; checked on a database of each kind.
+
+    `types` are families of column types; `null` is what becomes of NULL; `repeats`: the same value becomes the same, so
+    that it cannot stand under a unique constraint; `differs`: never the old value again.
+    """
+
+    types: frozenset[str]
+    null: Literal["stays", "replaced"] = "stays"
+    repeats: bool = True
+    differs: bool = False
+
+    @property
+    def unique(self) -> bool:
+        """Whether rows stay different, so that a unique constraint may hold them."""
+        return not self.repeats
+
+
+_TEXT = frozenset({"text"})
+_NUMBERS = frozenset({"whole", "numeric", "float"})
+FAMILIES = _TEXT | _NUMBERS | {"date", "uuid", "enum", "boolean", "json", "other"}
+_FRESH = Declared(_TEXT, repeats=False, differs=True)
+DECLARED: Mapping[str, Declared] = {
+    "set_null": Declared(FAMILIES),
+    "static": Declared(FAMILIES - {"json", "other"}, null="replaced"),
+    "empty": Declared(_TEXT),
+    "zeros": Declared(_TEXT | _NUMBERS | {"date"}),
+    "redact": Declared(_TEXT),
+    "unique_token": _FRESH._replace(types=_TEXT | {"uuid"}),
+    "unique_email": _FRESH,
+    "unique_phone": _FRESH,
+    "template": _FRESH,
+    "truncate": Declared(_TEXT | {"date"}),
+    "bucket": Declared(frozenset({"whole", "numeric"})),
+    "json": Declared(_TEXT | {"json"}),
+    "hash": Declared(_TEXT, differs=True),
+    "partial_mask": Declared(_TEXT),
+}
+UNIQUE = tuple(kind for kind, declared in DECLARED.items() if declared.unique)
+DIFFERS = tuple(kind for kind, declared in DECLARED.items() if declared.differs)

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from consumers.stores.rules.strategies import (
+    HASH_LENGTH,
     PHONE_DIGITS,
     TOKEN_LENGTH,
     AnyStrategy,
     Bucket,
     JsonPaths,
+    PartialMask,
     Static,
     Template,
     Truncate,
@@ -25,6 +27,7 @@ from consumers.stores.sql.expressions import (
     SIGNS,
     Expression,
     from_template,
+    part_masked,
     static_text,
     static_value,
     to_bucket,
@@ -112,6 +115,14 @@ def _json(strategy: JsonPaths, column: Column, cell: str, parameter: str) -> Exp
     return Expression(_or_null(cell, remade), bound(strategy, parameter))
 
 
+def _hash(_strategy: AnyStrategy, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(_or_null(cell, f"CAST({cell} AS text) ~ '^[0-9a-f]{{{HASH_LENGTH}}}$'"))
+
+
+def _partial_mask(strategy: PartialMask, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(_or_null(cell, f"CAST({cell} AS text) = {part_masked(strategy, cell)}"))
+
+
 _BUILDERS: Mapping[str, Callable[[Any, Column, str, str], Expression]] = {
     "set_null": _set_null,
     "static": _static,
@@ -125,4 +136,6 @@ _BUILDERS: Mapping[str, Callable[[Any, Column, str, str], Expression]] = {
     "truncate": _truncate,
     "bucket": _bucket,
     "json": _json,
+    "hash": _hash,
+    "partial_mask": _partial_mask,
 }

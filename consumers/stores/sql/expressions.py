@@ -9,7 +9,9 @@ from consumers.stores.rules.strategies import (
     AnyStrategy,
     Bucket,
     Empty,
+    Hash,
     JsonPaths,
+    PartialMask,
     Redact,
     SetNull,
     Static,
@@ -80,6 +82,13 @@ def from_template(column: Column, token: str, parameter: str) -> str:
     return f"CAST(replace(CAST({{{{{parameter}}}}} AS text), '{TOKEN}', {token}) AS {column.type})"
 
 
+def part_masked(strategy: PartialMask, cell: str) -> str:
+    """X for all but the last letters of the cell, as text; for each letter where there are no more than those."""
+    text, kept = f"CAST({cell} AS text)", strategy.characters
+    hidden = f"repeat('X', char_length({text}) - {kept}) || right({text}, {kept})"
+    return f"CASE WHEN char_length({text}) > {kept} THEN {hidden} ELSE repeat('X', char_length({text})) END"
+
+
 def _unless_null(cell: str, value: str) -> str:
     return f"CASE WHEN {cell} IS NOT NULL THEN {value} END"
 
@@ -140,6 +149,14 @@ def _json(strategy: JsonPaths, column: Column, cell: str, parameter: str) -> Exp
     return Expression(f"CAST({remade(strategy, cell, parameter)} AS {column.type})", bound(strategy, parameter))
 
 
+def _hash(_strategy: Hash, column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(f"CAST(encode(sha256(convert_to(CAST({cell} AS text), 'UTF8')), 'hex') AS {column.type})")
+
+
+def _partial_mask(strategy: PartialMask, column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(f"CAST({part_masked(strategy, cell)} AS {column.type})")
+
+
 _BUILDERS: Mapping[str, Callable[[Any, Column, str, str], Expression]] = {
     "set_null": _set_null,
     "static": _static,
@@ -153,4 +170,6 @@ _BUILDERS: Mapping[str, Callable[[Any, Column, str, str], Expression]] = {
     "truncate": _truncate,
     "bucket": _bucket,
     "json": _json,
+    "hash": _hash,
+    "partial_mask": _partial_mask,
 }

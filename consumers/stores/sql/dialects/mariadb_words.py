@@ -69,6 +69,10 @@ class MariaWords:
         """A text of so many zeros."""
         return f"repeat('0', {count})"
 
+    def hashed(self, text: str) -> str:
+        """The SHA-256 of a text."""
+        return f"sha2({text}, 256)"
+
     def random(self, size: int) -> str:
         """So many random bytes."""
         return f"random_bytes({size})"

@@ -16,6 +16,7 @@ def define(connection: sqlite3.Connection) -> None:
     """Make them known to a connection."""
     connection.create_function("regexp", 2, _regexp, deterministic=True)
     connection.create_function("regexp_replace", 3, _regexp_replace, deterministic=True)
+    connection.create_function("lapse_hash", 1, _hash, deterministic=True)
     connection.create_function("lapse_start", 2, _start, deterministic=True)
     connection.create_function("lapse_print", -1, _print, deterministic=True)
 
@@ -31,6 +32,10 @@ def _regexp(pattern: str, text: str | None) -> bool | None:
 
 def _regexp_replace(text: str | None, pattern: str, new: str) -> str | None:
     return None if text is None else _compiled(pattern).sub(new, text)
+
+
+def _hash(text: str | None) -> str | None:
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
 
 
 def _start(to: str, written: Cell) -> str | None:

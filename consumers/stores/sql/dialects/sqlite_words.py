@@ -61,6 +61,10 @@ class SqliteWords:
         """A text of so many zeros."""
         return f"substr(hex(zeroblob({count})), 1, {count})"
 
+    def hashed(self, text: str) -> str:
+        """The SHA-256 of a text."""
+        return f"lapse_hash({text})"
+
     def random(self, size: int) -> str:
         """So many random bytes."""
         return f"randomblob({size})"

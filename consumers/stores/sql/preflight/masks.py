@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from consumers.domain.work import Finding
 from consumers.stores.rules.strategies import (
+    DECLARED,
     EMAIL_OVERHEAD,
+    HASH_LENGTH,
     PHONE_DIGITS,
     UUID_LENGTH,
     AnyStrategy,
@@ -26,6 +28,16 @@ _BITS = {"int1": 8, "int2": 16, "int3": 24, "int4": 32, "int8": 64}
 _INTEGERS = {name: range(-(2 ** (bits - 1)), 2 ** (bits - 1)) for name, bits in _BITS.items()}
 _INTEGERS |= {f"u{name}": range(2**bits) for name, bits in _BITS.items()}
 _NUMBERS = {*_INTEGERS, "numeric", "float4", "float8"}
+_FAMILIES = {
+    **dict.fromkeys(_INTEGERS, "whole"),
+    "numeric": "numeric",
+    "float4": "float",
+    "float8": "float",
+    "bool": "boolean",
+    "uuid": "uuid",
+    "json": "json",
+    "jsonb": "json",
+}
 
 
 def mask_findings(subject: Subject) -> Iterator[Finding]:
@@ -51,8 +63,8 @@ def _one(subject: Subject, column: Column, strategy: AnyStrategy, place: str) ->
         code = "enum_member" if _foreign_member(strategy, column) else "type_mismatch"
         message = f"{strategy.kind} does not work on {column.base}."
         yield Finding(code, place, message, "choose another strategy, or a value of the column's type.")
-    elif column.length is not None and _longest(strategy) > column.length:
-        message = f"{_longest(strategy)} letters do not fit {column.length}."
+    elif column.length is not None and longest(strategy) > column.length:
+        message = f"{longest(strategy)} letters do not fit {column.length}."
         yield Finding("too_long", place, message, _longer(subject, column, strategy))
 
 
@@ -74,26 +86,30 @@ def _computed(subject: Subject) -> Iterator[Finding]:
 def _longer(subject: Subject, column: Column, strategy: AnyStrategy) -> str:
     if isinstance(strategy, Static | Bucket):
         return "write a shorter value."
-    return subject.dialect.ddl.widened(subject.relation, column, _longest(strategy))
+    return subject.dialect.ddl.widened(subject.relation, column, longest(strategy))
 
 
 def _foreign_member(strategy: AnyStrategy, column: Column) -> bool:
     return isinstance(strategy, Static) and column.category == "E"
 
 
+def family_of(column: Column) -> str:
+    """What strategies call the column's type."""
+    if column.is_text or column.is_date:
+        return "text" if column.is_text else "date"
+    if column.category == "E":
+        return "enum"
+    return _FAMILIES.get(column.base, "other")
+
+
 def _type_fits(strategy: AnyStrategy, column: Column) -> bool:
+    if family_of(column) not in DECLARED[strategy.kind].types:
+        return False
     if isinstance(strategy, Static):
         return _static_fits(strategy.value, column)
     if isinstance(strategy, Truncate):
         return column.is_date if strategy.to else column.is_text
-    if isinstance(strategy, Bucket):
-        return column.base == "numeric" or strategy.size in _INTEGERS.get(column.base, ())
-    return {
-        "set_null": True,
-        "zeros": column.is_text or column.is_date or column.base in _NUMBERS,
-        "unique_token": column.is_text or column.base == "uuid",
-        "json": column.base in {"json", "jsonb"} or column.is_text,
-    }.get(strategy.kind, column.is_text)
+    return not isinstance(strategy, Bucket) or column.base == "numeric" or strategy.size in _INTEGERS[column.base]
 
 
 def _static_fits(value: object, column: Column) -> bool:
@@ -129,7 +145,8 @@ def _parses(value: str) -> bool:
     return True
 
 
-def _longest(strategy: AnyStrategy) -> int:
+def longest(strategy: AnyStrategy) -> int:
+    """Letters of what the strategy makes, digits of a number; 0 where it is never longer than what was there."""
     if isinstance(strategy, Static):
         value = strategy.value
         return len(str(abs(int(value)))) if isinstance(value, int | float) else len(static_text(value))
@@ -141,4 +158,4 @@ def _longest(strategy: AnyStrategy) -> int:
         return strategy.length
     if isinstance(strategy, Bucket):
         return len(str(strategy.size))
-    return UUID_LENGTH if strategy.kind == "unique_token" else 0
+    return {"unique_token": UUID_LENGTH, "hash": HASH_LENGTH}.get(strategy.kind, 0)

@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from consumers.stores.rules.strategies import (
+    HASH_LENGTH,
     PHONE_DIGITS,
     TOKEN_LENGTH,
     UUID_LENGTH,
     AnyStrategy,
     Bucket,
     JsonPaths,
+    PartialMask,
     Static,
     Template,
     Truncate,
@@ -18,7 +20,7 @@ from consumers.stores.rules.strategies import (
 )
 from consumers.stores.sql.catalog import Column
 from consumers.stores.sql.expressions import SIGNS, Expression
-from consumers.stores.sql.staged.expressions import from_template, to_bucket, zero
+from consumers.stores.sql.staged.expressions import from_template, part_masked, to_bucket, zero
 from consumers.stores.sql.staged.words import Words
 
 # no $: it also stands before a line break at the end; the length is asked for beside it
@@ -111,6 +113,14 @@ def _json(words: Words, strategy: JsonPaths, _column: Column, cell: str, paramet
     return Expression(_or_null(cell, remade.sql), remade.parameters)
 
 
+def _hash(words: Words, _strategy: AnyStrategy, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(_or_null(cell, _shaped(words, words.text(cell), f"^[0-9a-f]{{{HASH_LENGTH}}}", HASH_LENGTH)))
+
+
+def _partial_mask(words: Words, strategy: PartialMask, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(_or_null(cell, words.same_text(cell, part_masked(words, strategy, cell))))
+
+
 _BUILDERS: Mapping[str, Callable[[Words, Any, Column, str, str], Expression]] = {
     "set_null": _set_null,
     "static": _static,
@@ -124,4 +134,6 @@ _BUILDERS: Mapping[str, Callable[[Words, Any, Column, str, str], Expression]] = 
     "truncate": _truncate,
     "bucket": _bucket,
     "json": _json,
+    "hash": _hash,
+    "partial_mask": _partial_mask,
 }

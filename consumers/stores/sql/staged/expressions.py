@@ -8,7 +8,9 @@ from consumers.stores.rules.strategies import (
     TOKEN,
     AnyStrategy,
     Bucket,
+    Hash,
     JsonPaths,
+    PartialMask,
     Redact,
     Static,
     Template,
@@ -49,6 +51,18 @@ def to_bucket(words: Words, strategy: Bucket, cell: str) -> str:
 def from_template(token: str, parameter: str) -> str:
     """A bound template with the token in its place."""
     return f"replace({{{{{parameter}}}}}, '{TOKEN}', {token})"
+
+
+def part_masked(words: Words, strategy: PartialMask, cell: str) -> str:
+    """X for all but the last letters of the cell; for each letter where there are no more than those."""
+    text, kept = words.text(cell), strategy.characters
+    letters = words.letters(text)
+    hidden = f"{_signs(words, f'{letters} - {kept}')} || substr({text}, -{kept})"
+    return f"CASE WHEN {letters} > {kept} THEN {hidden} ELSE {_signs(words, letters)} END"
+
+
+def _signs(words: Words, count: str) -> str:
+    return f"replace({words.zeros(count)}, '0', 'X')"
 
 
 def zero(column: Column) -> str:
@@ -121,6 +135,14 @@ def _json(words: Words, strategy: JsonPaths, _column: Column, cell: str, paramet
     return words.documents.remade(strategy, cell, parameter)
 
 
+def _hash(words: Words, _strategy: Hash, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(words.hashed(words.text(cell)))
+
+
+def _partial_mask(words: Words, strategy: PartialMask, _column: Column, cell: str, _parameter: str) -> Expression:
+    return Expression(_unless_null(cell, part_masked(words, strategy, cell)))
+
+
 BUILDERS: Mapping[str, Callable[[Words, Any, Column, str, str], Expression]] = {
     "set_null": _set_null,
     "static": _static,
@@ -134,4 +156,6 @@ BUILDERS: Mapping[str, Callable[[Words, Any, Column, str, str], Expression]] = {
     "truncate": _truncate,
     "bucket": _bucket,
     "json": _json,
+    "hash": _hash,
+    "partial_mask": _partial_mask,
 }

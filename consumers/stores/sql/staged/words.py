@@ -75,6 +75,9 @@ class Words(Protocol):
     def zeros(self, count: str) -> str:
         """A text of so many zeros."""
 
+    def hashed(self, text: str) -> str:
+        """The SHA-256 of a text's UTF-8, hexadecimal."""
+
     def random(self, size: int) -> str:
         """So many random bytes, others for each row."""
 
