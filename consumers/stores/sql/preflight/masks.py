@@ -73,10 +73,10 @@ def _computed(subject: Subject) -> Iterator[Finding]:
     for name, sources in subject.computed.items():
         column = subject.relation.columns[name]
         masked = {source: strategy for source, strategy in subject.table.mask.items() if source in sources}
-        longer = column.length is not None and sum(map(_longest, masked.values())) > column.length
+        longer = column.length is not None and sum(map(longest, masked.values())) > column.length
         for source, strategy in masked.items():
             emptied = column.not_null and strategy.kind == "set_null"
-            if emptied or (longer and _longest(strategy)):
+            if emptied or (longer and longest(strategy)):
                 how = "is NOT NULL" if emptied else f"may be too short with its {column.length} letters"
                 message = f"the database computes {name} from it, which {how}."
                 repair = f"keep it with a reason, or change {name}: text of any length, that may be NULL."
