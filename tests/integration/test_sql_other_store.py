@@ -14,7 +14,7 @@ from consumers.domain.errors import LapseError, PermanentError, TransientError
 from consumers.stores import Rules, SqlStore
 from consumers.stores.sql.dialects import engine_for
 from tests.support.other_databases import RULES, OtherDatabase, add_customers, new_other
-from tests.support.sql_store import task
+from tests.support.sql_store import task, unnoticed
 
 pytestmark = pytest.mark.integration
 FRESH_ADDRESS = "0123456789abcdef0123456789abcdef@anonymized.invalid"
@@ -72,6 +72,7 @@ def test_what_is_not_as_the_rules_say_is_rolled_back_and_named(
     store = database.store()
     assert store.preflight() == []
     database.run(kept_by_trigger(database, column, value))
+    unnoticed(store)
     before = database.snapshot()
 
     answers = store.anonymize([task("c1"), task("c2"), task("c3")])
@@ -168,6 +169,7 @@ def test_refused_customer_fails_alone_and_the_others_go_on(database: OtherDataba
         database.run(
             f"CREATE TRIGGER meddle BEFORE UPDATE ON customers FOR EACH ROW IF OLD.id = 2 THEN {twice}; END IF"
         )
+    unnoticed(store)
 
     answers = store.anonymize([task("c1"), task("c2"), task("c3")])
 
@@ -175,6 +177,7 @@ def test_refused_customer_fails_alone_and_the_others_go_on(database: OtherDataba
     assert answers[1].error_code in {"1062", "SQLITE_CONSTRAINT_PRIMARYKEY"}
     assert "CANARY2" in str(database.snapshot())
     database.run("DROP TRIGGER meddle")
+    unnoticed(store)
     assert store.anonymize([task("c2")])[0].outcome == "DONE"
 
 

@@ -174,3 +174,9 @@ def task(customer_id: str, command_id: str | None = None, offset: int = 7) -> Ta
     """The committed command for a customer; the same customer gives the same command."""
     command = command_id or str(uuid.uuid5(uuid.NAMESPACE_OID, customer_id))
     return Task(command, customer_id, "marketing", 3, offset, 1_700_000_000_123_456, None)
+
+
+def unnoticed(store: SqlStore) -> None:
+    """What was altered since pre-flight goes unseen, as what another session does without altering a table would."""
+    with store._engine.connect() as connection:
+        store._shape = store._dialect.shape(connection, store._rules)

@@ -61,7 +61,8 @@ def _stays_unique(subject: Subject, index: Index) -> bool:
 
 def _may_stay_unique(subject: Subject, index: Index, masked: list[str]) -> bool:
     """Whether nothing proves that it does not: not every row is in it, or an expression of a value that differs is."""
-    differs = any(subject.table.mask[column].kind in {*UNIQUE, "set_null"} for column in masked)
+    mask = subject.table.mask
+    differs = any(mask[column].kind in {*UNIQUE, "set_null"} for column in masked if column in mask)
     return index.partial or (not index.plain and differs)
 
 
