@@ -7,7 +7,7 @@ Which rows of a shared table nobody else needs is decided once, under their lock
 is below such a table starts from there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import TextClause
@@ -30,7 +30,7 @@ from consumers.stores.sql.reaching import (
     locked_rows,
     path_to,
 )
-from consumers.stores.sql.sharing import is_shared, referred_to, unshared
+from consumers.stores.sql.sharing import is_shared, nobody_else, referred_to, unshared
 from consumers.stores.sql.unmet import Unmet, unmet_of
 from consumers.stores.sql.verification import Check, Verification, masked, verification_of
 
@@ -101,14 +101,14 @@ def _plan(rules: Rules, catalog: Catalog) -> Plan:
         verifications=verifications,
         left={path[-1].table: statement(_lock_child(path)) for path in changing if path[-1].rules.deletes},
         counts=[
-            (path[-1].table, statement(_count(find, path, _alone(rules, catalog, path, find.asked))))
+            (path[-1].table, statement(_count(find, path, nobody_else(rules, catalog, path[-1].table, find.asked))))
             for path in shallow_first
             if path[-1].changes
         ],
         unflagged=statement(find.unflagged()) if find.flag else None,
         key_size=len(shallow_first[0][0].rules.key),
         unmet=[
-            _unmet(find, path, _alone(rules, catalog, path))
+            _unmet(find, path, nobody_else(rules, catalog, path[-1].table))
             for path in shallow_first
             if path[-1].rules.mask or path[-1].rules.deletes
         ],
@@ -234,17 +234,6 @@ def _assignments(level: Level) -> tuple[str, dict[str, Any]]:
     if level.rules.flag:
         made.append(f"{quote(level.rules.flag)} = true")
     return ", ".join(made), parameters
-
-
-def _alone(
-    rules: Rules, catalog: Catalog, path: Sequence[Level], of_batch: Callable[[str], str] | None = None
-) -> Sequence[str]:
-    """Conditions under which nobody else needs the rows on the way down."""
-    return [
-        unshared(referred_to(rules, catalog, level.table, f"t{depth}", of_batch))
-        for depth, level in enumerate(path)
-        if level.decided
-    ]
 
 
 def _count(find: _Finder, path: Sequence[Level], alone: Sequence[str]) -> str:

@@ -78,3 +78,12 @@ def unshared(conditions: Iterable[str]) -> str:
 def is_shared(conditions: Iterable[str]) -> str:
     """Somebody else does."""
     return f"({' OR '.join(conditions)})"
+
+
+def nobody_else(rules: Rules, catalog: Catalog, table: str, of_batch: Callable[[str], str] | None = None) -> list[str]:
+    """Conditions under which nobody else needs the rows on the way down to a table; t0 is the root, t1 below it."""
+    return [
+        unshared(referred_to(rules, catalog, name, f"t{depth}", of_batch))
+        for depth, name in enumerate(rules.lineage(table))
+        if rules.tables[name].shared
+    ]

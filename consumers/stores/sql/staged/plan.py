@@ -4,7 +4,7 @@ Rows are staged from the root down, before anything changes, and rewritten from 
 of a batch is the number of tables, never of customers.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import TextClause
@@ -13,7 +13,7 @@ from consumers.domain.errors import PermanentError
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql.catalog import Catalog
 from consumers.stores.sql.names import listed, quote, statement
-from consumers.stores.sql.sharing import referred_to, unshared
+from consumers.stores.sql.sharing import nobody_else, referred_to, unshared
 from consumers.stores.sql.staged.expressions import fresh_uuid, rewritten
 from consumers.stores.sql.staged.finding import Finder
 from consumers.stores.sql.staged.levels import PICKED, Level, levels_of
@@ -87,13 +87,16 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
         forget=statement(f"DELETE FROM {picked} WHERE ord = {{{{ord}}}}"),  # noqa: S608
         stages=[_stage(words, path, picked, _elsewhere(rules, catalog, path, picked)) for path in needed],
         counts=[
-            (path[-1].table, statement(_count(words, find, path, _alone(rules, catalog, path, find.asked))))
+            (
+                path[-1].table,
+                statement(_count(words, find, path, nobody_else(rules, catalog, path[-1].table, find.asked))),
+            )
             for path in paths
             if path[-1].changes
         ],
         unflagged=statement(f"SELECT DISTINCT k.ord {find.source()}{find.where()}") if root.rules.flag else None,
         unmet=[
-            _unmet(words, find, path, _alone(rules, catalog, path))
+            _unmet(words, find, path, nobody_else(rules, catalog, path[-1].table))
             for path in paths
             if path[-1].rules.mask or path[-1].rules.deletes
         ],
@@ -223,17 +226,6 @@ def _violations(level: Level, found: Sequence[Any]) -> TextClause:
 def _left(words: Words, level: Level) -> str:
     rows = f"FROM {level.staged} AS s {words.join} {level.relation.sql} AS c ON {level.by_key('c', 's')}"
     return f"SELECT count(*) {rows}"
-
-
-def _alone(
-    rules: Rules, catalog: Catalog, path: Sequence[Level], of_batch: Callable[[str], str] | None = None
-) -> Sequence[str]:
-    """Conditions under which nobody else needs the rows on the way down."""
-    return [
-        unshared(referred_to(rules, catalog, level.table, f"t{depth}", of_batch))
-        for depth, level in enumerate(path)
-        if level.found
-    ]
 
 
 def _count(words: Words, find: Finder, path: Sequence[Level], alone: Sequence[str]) -> str:
