@@ -40,6 +40,7 @@ def start(workspace: Workspace, progress: Callable[[str], None]) -> Daemon:
     data = home / "data"
     # nobody else of this machine gets in: root by the socket alone
     layout = ["--no-defaults", f"--datadir={data}", "--skip-test-db", "--auth-root-authentication-method=socket"]
+    layout.append(f"--tmpdir={home}")  # the caller's may be none that this user can write to
     workspace.run([installer, *layout], workspace.logs / "mariadb-install.log", user=user)
     # without TLS, which the server does not have either: the client would read all of this machine's certificates for
     # each connection

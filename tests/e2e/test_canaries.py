@@ -22,7 +22,7 @@ from schemas.topics import load_topics
 from tests.support.command_line import ask
 from tests.support.installation import PURPOSE, Installation, wait_for
 from tests.support.s3_store import Archive, new_archive
-from tests.support.sql_store import task
+from tests.support.sql_store import task, unnoticed_by_roles
 
 PLANTED = "CANARY-planted"
 CANARY = re.compile(r"CANARY-[a-z]+")
@@ -95,7 +95,8 @@ def logged_as_in_production() -> Iterator[StringIO]:
         structlog.configure(**configured)
 
 
-def test_no_canary_leaves_the_stores(lapse: Canaries) -> None:
+def test_no_canary_leaves_the_stores(lapse: Canaries, monkeypatch: pytest.MonkeyPatch) -> None:
+    unnoticed_by_roles(monkeypatch)
     with logged_as_in_production() as logged:
         apps = [lapse.app]
         lapse.on_new_app = apps.append

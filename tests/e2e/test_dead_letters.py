@@ -17,6 +17,7 @@ from schemas import codec
 from tests.support.build import new_id
 from tests.support.command_line import ask, both
 from tests.support.installation import PURPOSE, Installation, installation, wait_for
+from tests.support.sql_store import unnoticed_by_roles
 
 SERVICES = ("crm", "loans", "news")
 
@@ -108,7 +109,10 @@ def test_a_record_for_nobody_halts_everything_until_it_is_discarded_and_stays_so
     assert lapse.count("dead-letters") == letters
 
 
-def test_a_redrive_reaches_the_group_that_failed_alone_and_is_parked_after_so_many(lapse: Installation) -> None:
+def test_a_redrive_reaches_the_group_that_failed_alone_and_is_parked_after_so_many(
+    lapse: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unnoticed_by_roles(monkeypatch)
     customer = new_id()
     lapse.people(customer)
     lapse.close_product(customer)

@@ -9,6 +9,7 @@ from consumers.local import Services
 from consumers.operations.status import status
 from tests.support.build import new_id
 from tests.support.installation import PURPOSE, Installation, installation, wait_for
+from tests.support.sql_store import unnoticed_by_roles
 
 SERVICES = ("crm", "loans", "news")
 
@@ -65,7 +66,10 @@ def test_a_voter_that_is_down_keeps_everybody_untouched_and_is_named(lapse: Inst
     assert anonymized(lapse, customer) == [True, True, True]
 
 
-def test_a_service_that_fails_for_good_after_the_commit_is_partial_and_counted(lapse: Installation) -> None:
+def test_a_service_that_fails_for_good_after_the_commit_is_partial_and_counted(
+    lapse: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unnoticed_by_roles(monkeypatch)
     with lapse.roles():
         failing, fine = due(lapse, 2)
         with lapse.connect("news") as database:
