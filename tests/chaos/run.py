@@ -53,7 +53,11 @@ class Outcome(NamedTuple):
 
 def run(plan: Plan, folder: Path, say: Say) -> Outcome:
     """Run it; everything started is gone when this returns or raises. The folder keeps the logs."""
-    with own_environment(), running(durable=True, progress=say) as services, ExitStack() as stack:
+    with (
+        own_environment(),
+        running("kafka", "dynamodb", "postgres", durable=True, progress=say) as services,
+        ExitStack() as stack,
+    ):
         for address in (services.kafka.bootstrap_servers, services.dynamodb.url, services.postgres.url):
             refuse_foreign(address)
         stack.callback(_keep_logs, services, folder)
