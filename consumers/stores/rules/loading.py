@@ -130,7 +130,7 @@ def _unset(name: str, place: str) -> Finding:
 def _validated(document: dict[str, Any]) -> tuple[AnyRules | None, list[Finding]]:
     store = document.get("store")
     kind = store.get("kind") if isinstance(store, dict) else None
-    custom = custom_kind(kind) if kind not in {"sql", "s3"} else None
+    custom = custom_kind(kind) if kind not in ("sql", "s3") else None  # no set: a file may say a list
     if isinstance(custom, Finding):
         return None, [custom]
     try:
