@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from tests.support.command_line import Answer, refused, run
+from tests.support.psql import statements
 from tests.support.sql_preflight import preflight
 from tests.support.sql_store import RULES, Database, PostgresServer, new_database, task
 
@@ -42,17 +43,6 @@ def asked(database: Database, folder: Path, text: str = RULES, *others: str) -> 
     file = folder / "crm.yaml"
     file.write_text(text.replace("${CRM_URL}", database.url), encoding="utf-8")
     return run("rules", "ddl", str(file), *others)
-
-
-def statements(sql: str) -> Iterator[str]:
-    """As psql cuts them: by the semicolon at the end of a line, outside of a dollar-quoted block."""
-    pending = ""
-    for line in sql.splitlines():
-        pending += line + "\n"
-        if line.endswith(";") and pending.count("$lapse$") % 2 == 0:
-            yield pending
-            pending = ""
-    assert not any(line and not line.startswith("--") for line in pending.splitlines()), pending
 
 
 def carry_on(database: Database, sql: str) -> list[str]:

@@ -17,6 +17,7 @@ from tests.support.generated import ddl
 from tests.support.generated.filling import Filling, fill
 from tests.support.generated.model import NUMBER, Schema, Table
 from tests.support.generated.truth import Picture, reached, wrong
+from tests.support.psql import statements
 from tests.support.sql_store import task
 
 MODE = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ANSI_QUOTES,NO_BACKSLASH_ESCAPES', time_zone = '+00:00'"
@@ -128,8 +129,8 @@ class Case:
 
     def repair(self, found: Sequence[Finding]) -> None:
         """Run what `lapse rules ddl` would print, each once."""
-        for statements in dict.fromkeys(each.ddl for each in found if each.ddl):
-            run(self.server.engine, list(_split(statements)))
+        for migration in dict.fromkeys(each.ddl for each in found if each.ddl):
+            run(self.server.engine, list(statements(migration)))
 
     def anonymize(self, crash_at: int = 0) -> list[Carried]:
         """Carry out the batch. `crash_at`: the statement, from 1 on, at which its connection is lost."""
@@ -208,16 +209,6 @@ def _as_text(dialect: str, table: Table, name: str) -> str:
 
 def _decoded(cell: Any) -> str | None:
     return cell.decode("utf-8", "surrogateescape") if isinstance(cell, bytes) else cell
-
-
-def _split(sql: str) -> Iterator[str]:
-    """As psql cuts them: by the semicolon at the end of a line, outside of a dollar-quoted block."""
-    pending = ""
-    for line in sql.splitlines():
-        pending += line + "\n"
-        if line.endswith(";") and pending.count("$lapse$") % 2 == 0:
-            yield pending
-            pending = ""
 
 
 def run_case(case: Case, strides: Iterator[int]) -> Ended:
