@@ -14,7 +14,7 @@ from pathlib import Path
 from consumers.local.service import LocalServicesError, Service
 from consumers.local.workspace import Workspace, failure
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 AGAIN_SECONDS = 5.0  # how long a server that ends at once is started again
 

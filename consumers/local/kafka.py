@@ -98,6 +98,6 @@ def create_offsets_topic(address: str) -> None:
     for _ in range(100):
         try:
             admin.describe_consumer_groups(["lapse.warm-up"], request_timeout=10)["lapse.warm-up"].result(10)
-        except KafkaException:
+        except (KafkaException, TimeoutError):  # the future's own: the machine may be busy
             continue
         return

@@ -157,3 +157,26 @@ def test_a_batch_on_tables_that_are_altered_is_rolled_back_until_pre_flight_has_
     # a name that is gone is told by the database, before the end of the batch
     assert refused.value.code == "schema_altered" or what == "a column renamed"
     assert database.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "CREATE TRIGGER t BEFORE UPDATE ON crm.half FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "ALTER TABLE crm.half ADD CHECK (remark <> 'x')",
+        "CREATE TABLE crm.rest PARTITION OF crm.parts FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+    ],
+)
+def test_what_one_partition_gets_is_noticed_too(postgres: sql_store.PostgresServer, tmp_path: Path, own: str) -> None:
+    mapped = "  parts: {parent: customers, join: {owner: id}, key: [owner], mask: {remark: {static: x}}}\n  notes:"
+    with new_database(postgres, tmp_path) as database:
+        database.run("CREATE TABLE crm.parts (owner bigint, remark text) PARTITION BY HASH (owner)")
+        database.run("CREATE INDEX ON crm.parts (owner)")
+        database.run("CREATE TABLE crm.half PARTITION OF crm.parts FOR VALUES WITH (MODULUS 2, REMAINDER 0)")
+        store = database.store(sql_store.RULES.replace("  notes:", mapped))
+        assert store.preflight() == []
+        assert not store.altered()
+
+        database.run(own)
+
+        assert store.altered()

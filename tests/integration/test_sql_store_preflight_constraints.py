@@ -18,6 +18,17 @@ def database(postgres: PostgresServer, tmp_path: Path) -> Iterator[Database]:
         yield made
 
 
+# what one partition has that the table and the others lack
+PARTS = (
+    "CREATE SCHEMA old; CREATE TABLE crm.parts (owner bigint, remark text) PARTITION BY HASH (owner); "
+    "CREATE TABLE old.parts PARTITION OF crm.parts FOR VALUES WITH (MODULUS 1, REMAINDER 0); "
+    "CREATE INDEX ON crm.parts (owner); "
+)
+PARTS_RULES = (
+    "  notes:",
+    "  parts: {parent: customers, join: {owner: id}, key: [owner], mask: {remark: {static: x}}}\n  notes:",
+)
+
 CASES = [
     Case("key", "tables.customers.key", ADD + "int", ("key: [id]\n    flag", "key: [x]\n    flag")),
     Case(
@@ -139,6 +150,41 @@ CASES = [
         "CREATE TABLE crm.north PARTITION OF crm.parts FOR VALUES IN ('north'); CREATE INDEX ON crm.parts (owner)",
         ("  notes:", "  parts: {parent: customers, join: {owner: id}, mask: {region: {static: OTHER}}}\n  notes:"),
         "CREATE TABLE crm.rest PARTITION OF crm.parts DEFAULT",
+    ),
+    Case(
+        "unique",
+        "tables.parts.mask.remark",
+        PARTS + "CREATE UNIQUE INDEX one ON old.parts (remark)",
+        PARTS_RULES,
+        repair="DROP INDEX old.one",
+    ),
+    Case(
+        "check_constraint",
+        "tables.parts.mask.remark",
+        PARTS + "ALTER TABLE old.parts ADD CONSTRAINT c CHECK (remark <> 'x')",
+        PARTS_RULES,
+        repair="ALTER TABLE old.parts DROP CONSTRAINT c",
+    ),
+    Case(
+        "trigger",
+        "tables.parts",
+        PARTS + "CREATE FUNCTION crm.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
+        "CREATE TRIGGER tr BEFORE UPDATE ON old.parts FOR EACH ROW EXECUTE FUNCTION crm.f()",
+        PARTS_RULES,
+    ),
+    Case(
+        "foreign_key",
+        "tables.parts.mask.remark",
+        PARTS + "ALTER TABLE old.parts ADD FOREIGN KEY (remark) REFERENCES crm.countries",
+        PARTS_RULES,
+        repair="ALTER TABLE old.parts DROP CONSTRAINT parts_remark_fkey",
+    ),
+    Case(
+        "not_null",
+        "tables.parts.mask.remark",
+        PARTS + "ALTER TABLE old.parts ALTER remark SET NOT NULL",
+        ("  notes:", PARTS_RULES[1].replace("{static: x}", "set_null")),
+        repair="ALTER TABLE old.parts ALTER remark DROP NOT NULL",
     ),
     Case("trigger", "tables.notes", "CREATE RULE r AS ON DELETE TO crm.notes DO INSTEAD NOTHING"),
     Case(

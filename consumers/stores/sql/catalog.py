@@ -46,7 +46,8 @@ class Column(NamedTuple):
 class Index(NamedTuple):
     """One valid index. `columns` in order, "" for an expression; `touched` also names those inside expressions.
 
-    `definition` is the database's own text, as it is of checks and triggers.
+    `definition` is the database's own text, as it is of checks and triggers. `partition` is the one part of the table
+    that has it, where not all do.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Index(NamedTuple):
     method: str
     constraint: bool
     definition: str = ""
+    partition: TableName | None = None
 
     @property
     def plain(self) -> bool:
@@ -72,6 +74,7 @@ class Check(NamedTuple):
     name: str
     columns: frozenset[str]
     definition: str = ""
+    partition: TableName | None = None
 
 
 class Trigger(NamedTuple):
@@ -83,6 +86,7 @@ class Trigger(NamedTuple):
     on_delete: bool
     after: bool = False
     definition: str = ""
+    partition: TableName | None = None
 
 
 class ForeignKey(NamedTuple):
@@ -206,11 +210,12 @@ def _index(row: Mapping[Any, Any]) -> Index:
         method=row["method"],
         constraint=row["is_constraint"],
         definition=row["definition"],
+        partition=_partition(row),
     )
 
 
 def _check(row: Mapping[Any, Any]) -> Check:
-    return Check(row["name"], frozenset(row["columns"] or ()), row["definition"])
+    return Check(row["name"], frozenset(row["columns"] or ()), row["definition"], _partition(row))
 
 
 def _trigger(row: Mapping[Any, Any]) -> Trigger:
@@ -221,7 +226,12 @@ def _trigger(row: Mapping[Any, Any]) -> Trigger:
         row["on_delete"],
         after=row["after"],
         definition=row["definition"],
+        partition=_partition(row),
     )
+
+
+def _partition(row: Mapping[Any, Any]) -> TableName | None:
+    return (row["partition"][0], row["partition"][1]) if row["partition"] else None
 
 
 def _foreign_key(row: Mapping[Any, Any]) -> ForeignKey:

@@ -65,14 +65,18 @@ class PostgresDdl:
 
     def without_check(self, relation: Relation, check: Check) -> str:
         """Drops a check constraint."""
-        return f"ALTER TABLE {relation.sql} DROP CONSTRAINT {quote(check.name)};"
+        return f"ALTER TABLE {_holding(relation, check)} DROP CONSTRAINT {quote(check.name)};"
 
     def without_trigger(self, relation: Relation, trigger: Trigger) -> str:
         """Switches a trigger off, or drops a rule."""
-        name, table = quote(trigger.name), relation.sql
+        name, table = quote(trigger.name), _holding(relation, trigger)
         if trigger.is_rule:
             return f"DROP RULE {name} ON {table};"
         return f"ALTER TABLE {table} DISABLE TRIGGER {name};"
+
+
+def _holding(relation: Relation, part: Check | Trigger) -> str:
+    return qualified(*part.partition) if part.partition else relation.sql
 
 
 def _drop(relation: Relation, index: Index) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from consumers.domain.work import Finding
 from consumers.stores.rules.strategies import UNIQUE
-from consumers.stores.sql.catalog import Index
+from consumers.stores.sql.catalog import Check, Index, Trigger
 from consumers.stores.sql.preflight.accepted import acceptable
 from consumers.stores.sql.preflight.subject import Subject
 
@@ -23,7 +23,7 @@ def _unique(subject: Subject) -> Iterator[Finding]:
     for index in subject.relation.indexes:
         masked = sorted(index.touched & written)
         if index.unique and masked and not _stays_unique(subject, index):
-            message = f"rows would become equal in the unique index {index.name}."
+            message = f"rows would become equal in the unique index {_named(index)}."
             ddl = subject.dialect.ddl.replaced(
                 subject.relation, subject.table.token, index, subject.catalog.foreign_keys
             )
@@ -31,6 +31,10 @@ def _unique(subject: Subject) -> Iterator[Finding]:
                 repair = ddl or _unique_repair(subject, masked, index)
                 found = Finding("unique", subject.written(column), message, repair, ddl)
                 yield acceptable(subject, found) if _may_stay_unique(subject, index, masked) else found
+
+
+def _named(part: Index | Check | Trigger) -> str:
+    return f"{part.name} of the partition {'.'.join(part.partition)}" if part.partition else part.name
 
 
 def _unique_repair(subject: Subject, masked: list[str], index: Index) -> str:
@@ -72,7 +76,7 @@ def _checks(subject: Subject) -> Iterator[Finding]:
     for check in subject.relation.checks:
         for column in sorted(check.columns & (subject.changed | subject.computed.keys())):
             ddl = subject.dialect.ddl.without_check(subject.relation, check)
-            message = f"whether the new value meets the constraint {check.name} cannot be proven."
+            message = f"whether the new value meets the constraint {_named(check)} cannot be proven."
             found = Finding("check_constraint", subject.written(column), message, f"keep the column, or {ddl}")
             yield acceptable(subject, found)
 
@@ -119,7 +123,7 @@ def _deleted_targets(subject: Subject) -> Iterator[Finding]:
 def _triggers(subject: Subject) -> Iterator[Finding]:
     for trigger in subject.relation.triggers:
         if trigger.on_delete if subject.table.deletes else trigger.on_update:
-            message = f"{trigger.name} would run with every change Lapse makes."
+            message = f"{_named(trigger)} would run with every change Lapse makes."
             repair = subject.dialect.ddl.without_trigger(subject.relation, trigger)
             found = Finding("trigger", subject.place, message, repair)
             # one that runs before decides what is written, and a rule puts another statement in its place
