@@ -51,7 +51,6 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
         ("rows: delete}", "rows: delete, since: created_at}", "not_available", "tables.notes.since"),
         ("rows: delete}", "rows: delete, flag: gone}", "not_available", "tables.notes.flag"),
         ("phone: set_null", "phone: scramble", "not_available", "tables.customers.mask.phone"),
-        ("    flag: anonymized", "    rows: delete\n    flag: anonymized", "not_available", "tables.customers.rows"),
         # contradictions
         ("{parent: orders, key", "{key", "root", "tables"),
         ("parent: orders, key", "parent: order_lines, key", "parent", "tables.order_lines.parent"),
@@ -60,6 +59,7 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
         (", column: customer_id}", "}\nignored: {}", "extra_forbidden", "ignored"),
         ("[segment]", "[segment, phone]", "column_twice", "tables.customers"),
         ("rows: delete}", "rows: delete, mask: {body: zeros}}", "rows", "tables.notes.rows"),
+        ("    flag: anonymized", "    rows: delete\n    flag: anonymized", "rows", "tables.customers.rows"),
         ("[countries]", "[countries, notes]", "ignore", "ignore"),
         ("phone: set_null", "customer_id: zeros", "customer_column", "tables.customers.mask.customer_id"),
         ("    flag: anonymized\n", "    join: {a: b}\n", "join", "tables.customers.join"),
@@ -232,6 +232,16 @@ def test_ledger_none_needs_a_flag(tmp_path: Path) -> None:
     with pytest.raises(RulesError) as caught:
         load(tmp_path, text.replace("    flag: anonymized\n", ""))
     assert caught.value.code == "flag"
+
+
+def test_rows_of_the_root_that_are_deleted_need_a_ledger(tmp_path: Path) -> None:
+    start, end = RULES.index("    flag: anonymized"), RULES.index("  orders:")
+    text = RULES[:start] + "    rows: delete\n" + RULES[end:]
+
+    assert load(tmp_path, text).tables["customers"].deletes
+    with pytest.raises(RulesError) as caught:
+        load(tmp_path, text.replace("{schema: lapse}", "none"))
+    assert caught.value.code == "ledger"
 
 
 def test_single_key_is_the_customer_column_where_none_is_named(tmp_path: Path) -> None:

@@ -67,11 +67,10 @@ def _root(rules: Rules) -> Iterator[Finding]:
         yield Finding("key", f"{place}.key", "the root table needs its key.", "name the primary key: key: [id].")
     if root.join is not None:
         yield Finding("join", f"{place}.join", "the root table has no parent to join.", "take it out.")
-    if root.deletes:
-        yield Finding(
-            "not_available", f"{place}.rows", "deleting root rows is not available yet.", "mask them, delete children."
-        )
-    if rules.ledger is None and root.flag is None:
+    if root.deletes and rules.ledger is None:
+        message = "once its rows are gone only a ledger tells that they were."
+        yield Finding("ledger", "ledger", message, "write ledger: {schema: NAME}, or mask the rows.")
+    elif rules.ledger is None and root.flag is None:
         yield Finding(
             "flag", f"{place}.flag", "without a ledger only a flag tells what is done.", "name a boolean column."
         )
@@ -140,10 +139,9 @@ def _shared(rules: Rules, name: str, table: Table) -> Iterator[Finding]:
 
 
 def _deletion(name: str, table: Table) -> Iterator[Finding]:
-    if table.deletes and (table.mask or table.keep or table.token):
-        yield Finding(
-            "rows", f"tables.{name}.rows", "rows are deleted, so no column can be masked or kept.", "choose one."
-        )
+    if table.deletes and (table.mask or table.keep or table.token or table.flag):
+        message = "rows are deleted, so no column can be masked, kept or set."
+        yield Finding("rows", f"tables.{name}.rows", message, "choose one.")
 
 
 def _columns(rules: Rules, name: str, table: Table) -> Iterator[Finding]:

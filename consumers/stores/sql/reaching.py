@@ -93,7 +93,9 @@ def ancestors(path: Sequence[Level]) -> str:
 
 
 def joined(path: Sequence[Level]) -> str:
-    """The ancestors and the rows of the last level that hang on them."""
+    """The ancestors and the rows of the last level that hang on them; of the root alone, the locked rows."""
+    if len(path) == 1:
+        return f"{locked_rows(path[0])} JOIN {path[0].relation.sql} AS t0 ON {key_condition(path[0], 't0')}"
     alias = f"t{len(path) - 1}"
     condition = join_condition(path[-1], alias, f"t{len(path) - 2}")
     return f"{ancestors(path)} JOIN {path[-1].relation.sql} AS {alias} ON {condition}"
