@@ -43,10 +43,19 @@ class Drawing:
             self._flag(root)
         for _ in range(self.random.choice((0, 1, 2, 2, 3, 4))):
             schema.tables.append(self._child(schema))
+        self._words(schema)
         for table in schema.tables:
             self._cells(table)
         self._hazards(schema)
         return schema
+
+    def _words(self, schema: Schema) -> None:
+        """What the rules say of shared tables, which takes a flag."""
+        for table in schema.tables:
+            if table.shared and not table.deletes and self.chance(75):
+                table.keeps_shared = True
+                if not schema.root.flag:
+                    self._flag(schema.root)
 
     def name(self, table: Table) -> str:
         """A column's name that the table does not have yet, whatever its case."""
@@ -89,14 +98,14 @@ class Drawing:
         parent = self.random.choice([each for each in schema.tables if not each.deletes])
         child = self._table()
         child.parent = parent
-        how = self.random.choice(("key", "key", "key", "unique", "customer", "group", "looked up"))
+        how = self.random.choice(("key", "key", "key", "unique", "customer", "group", "looked up", "looked up"))
         if how == "customer" and schema.customer not in parent.masked and self._carries(schema, parent):
             self._joined(child, parent, [self._carries(schema, parent)])
         elif how == "unique":
             column = self._add(parent, self.random.choice(KEYS), nullable=self.chance(30))
             parent.uniques.append((column.name,))
             self._joined(child, parent, [column.name])
-        elif how in {"group", "looked up"} and self.chance(35):
+        elif how in {"group", "looked up"} and self.chance(75 if how == "looked up" else 30):
             self._shared(child, parent, looked_up=how == "looked up")
         else:
             self._joined(child, parent, list(parent.key))
@@ -129,7 +138,7 @@ class Drawing:
             child.columns = [each for each in child.columns if each.name not in child.key]
             own = child.put(Column(self.name(child), "int", nullable=False))
             child.key = child.named_key = (own.name,)
-            if self.chance(50):
+            if self.chance(90):
                 parent.references.append(Reference((theirs.name,), child))
         else:
             own = child.put(Column(self.name(child), "int", nullable=self.chance(50)))

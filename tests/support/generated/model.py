@@ -36,7 +36,10 @@ class Reference:
 
 @dataclass
 class Table:
-    """One table. `join` is child column: parent column; `shared`: rows of its parent may share one of it."""
+    """One table. `join` is child column: parent column; `shared`: rows of its parent may share one of it.
+
+    `keeps_shared`: its rules say so.
+    """
 
     name: str
     columns: list[Column]
@@ -46,6 +49,7 @@ class Table:
     join_is_written: bool = True
     join_is_foreign: bool = False
     shared: bool = False
+    keeps_shared: bool = False
     uniques: list[tuple[str, ...]] = field(default_factory=list)
     references: list[Reference] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)  # DDL of its own, behind the rows
@@ -114,6 +118,10 @@ class Schema:
         """The tables below this one."""
         return [each for each in self.tables if each.parent is table]
 
+    def lineage(self, table: Table) -> list[Table]:
+        """The tables from this one up to the root, both included."""
+        return [table, *self.lineage(table.parent)] if table.parent else [table]
+
     def kept(self, table: Table) -> list[str]:
         """Columns that the rules have to keep by name."""
         spoken_for = {*table.masked, *table.named_key, *table.join, *table.own}
@@ -148,6 +156,8 @@ class Schema:
             yield "flag", table.flag
         if table.token:
             yield "token", {"column": table.token, "unique_with": table.token_with}
+        if table.keeps_shared:
+            yield "shared", "keep"
         if table.accepts_scan:
             yield "index", {"accept_scan": "few rows"}
         if table.deletes:

@@ -1,6 +1,6 @@
 """What had to become of every row and cell, told from the rows that were put in; the product is not asked."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tests.support.generated.model import NUMBER, Row, Schema, Table
 from tests.support.generated.strategies import is_met
@@ -10,12 +10,23 @@ Picture = Mapping[str, Mapping[int, Cells]]
 """Every cell as text, by table and number of the row."""
 
 
-def reached(schema: Schema, customers: Collection[str]) -> dict[str, dict[str, set[int]]]:
-    """Numbers of the rows that belong to each customer, by table; those of flagged root rows do not count."""
-    return {each: _of(schema, each) for each in customers}
+def reached(schema: Schema, customers: Sequence[str]) -> dict[str, dict[str, set[int]]]:
+    """Numbers of the rows that belong to each customer of a batch, by table; those of flagged root rows do not count.
+
+    A shared row that nobody else needs belongs to the first of them, with all below it.
+    """
+    found: dict[str, dict[str, set[int]]] = {}
+    for each in customers:
+        mine = _of(schema, each, customers)
+        for earlier in found.values():
+            for table in schema.tables:
+                if any(above.keeps_shared for above in schema.lineage(table)):
+                    mine[table.name] -= earlier[table.name]
+        found[each] = mine
+    return found
 
 
-def _of(schema: Schema, customer: str) -> dict[str, set[int]]:
+def _of(schema: Schema, customer: str, batch: Collection[str]) -> dict[str, set[int]]:
     root = schema.root
     mine = [row for row in root.rows if str(row[schema.customer]) == customer and not row.get(root.flag)]
     found: dict[str, list[Row]] = {root.name: mine}
@@ -23,8 +34,37 @@ def _of(schema: Schema, customer: str) -> dict[str, set[int]]:
         assert table.parent is not None
         wanted = {_joined(row, table.join.values()) for row in found[table.parent.name]}
         rows = [row for row in table.rows if _joined(row, table.join) in wanted - {None}]
+        if table.keeps_shared:
+            rows = [row for row in rows if not _needed(schema, table, row, batch)]
         found[table.name] = rows
     return {name: {row[NUMBER] for row in rows} for name, rows in found.items()}
+
+
+def _needed(schema: Schema, table: Table, row: Row, batch: Collection[str]) -> bool:
+    """Whether somebody who is still there, and is not of the batch, refers to the row."""
+    assert table.parent is not None
+    owners = [(table.parent, list(table.join.values()), list(table.join))]
+    for other in schema.everything:
+        if other not in schema.tables or table not in schema.lineage(other):
+            owners += [
+                (other, list(each.columns), list(each.target.key)) for each in other.references if each.target is table
+            ]
+    return any(
+        _joined(referrer, own) == _joined(row, theirs) and _is_there(schema, other, referrer, batch)
+        for other, own, theirs in owners
+        for referrer in other.rows
+    )
+
+
+def _is_there(schema: Schema, table: Table, row: Row, batch: Collection[str]) -> bool:
+    """Whether a row leads to a customer who is neither flagged nor of the batch, or to nobody known."""
+    if table is schema.root:
+        return not row.get(table.flag) and str(row[schema.customer]) not in batch
+    if table.parent is None:
+        return True
+    wanted = _joined(row, table.join)
+    above = [each for each in table.parent.rows if wanted is not None and _joined(each, table.join.values()) == wanted]
+    return not above or any(_is_there(schema, table.parent, each, batch) for each in above)
 
 
 def _joined(row: Row, columns: Collection[str]) -> tuple[object, ...] | None:
