@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyData
         yield made
 
 
-def contents(database: AnyDatabase) -> tuple[list[object], ...]:
+def contents(database: AnyDatabase) -> tuple[list[tuple[Any, ...]], ...]:
     return tuple(database.rows(f"SELECT * FROM {name} ORDER BY 1") for name in ("subscribers", "letters", "clicks"))
 
 
