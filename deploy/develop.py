@@ -28,7 +28,8 @@ def _demo(arguments: list[str]) -> int:
 
 
 def _test(arguments: list[str]) -> int:
-    return _become("-m", "pytest", "-m", "not benchmark", *arguments)
+    """In two processes, each with servers of its own: most tests wait a lot. `ARGS="-n 0"`: in one, as --pdb needs."""
+    return _become("-m", "pytest", "-m", "not benchmark", "-n", "2", "--dist", "loadfile", *arguments)
 
 
 def _conformance(arguments: list[str]) -> int:

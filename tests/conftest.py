@@ -88,7 +88,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many tests of each tier passed, and how many cases of the conformance suite for each store."""
+    """Say how many tests of each tier passed, how many cases of the conformance suite for each store, and figures.
+
+    Figures are what a test gave to `record_property("figures", ...)`.
+    """
+    for report in terminalreporter.stats.get("passed", []):
+        for _, figures in filter(lambda each: each[0] == "figures", report.user_properties):
+            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {figures}")
     counts = dict.fromkeys(TIERS, 0)
     for report in terminalreporter.stats.get("passed", []):
         for tier in TIERS:

@@ -1,12 +1,12 @@
 """Twenty services on four kinds of store in one run, then one more: a YAML file and a backfill.
 
-`TWENTY_CUSTOMERS=2000` for a larger run; the figures are printed (`pytest -s`).
+`TWENTY_CUSTOMERS=2000` for a larger run; the figures are printed at its end.
 """
 
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ def check(lapse: FourStores, service: str, gone: set[str], before: Mapping[str, 
 
 @pytest.mark.timeout(3000)
 def test_twenty_services_on_four_kinds_of_store_and_then_one_more(
-    lapse: FourStores, caplog: pytest.LogCaptureFixture
+    lapse: FourStores, caplog: pytest.LogCaptureFixture, record_property: Callable[[str, object], None]
 ) -> None:
     started = time.monotonic()
     for service in NAMES:
@@ -170,7 +170,7 @@ def test_twenty_services_on_four_kinds_of_store_and_then_one_more(
             complete(lapse, {purpose: due(purpose) for purpose in SERVICES})
             run = time.monotonic()
             gone = check_all(lapse, before)
-            print(figures(lapse, gone, filled - started, run - filled, claimed))  # noqa: T201 - for `pytest -s`
+            record_property("figures", figures(lapse, gone, filled - started, run - filled, claimed))
             add_one_more(lapse, before)
             look_behind(lapse, before)
     assert lapse.count("dead-letters") == 0

@@ -26,31 +26,28 @@ SEEDS = [int(os.environ["LAPSE_SEED"])] if "LAPSE_SEED" in os.environ else range
 LEAST_SHARE = 0.1
 MANY = 50
 """Of so many schemas one that shares rows, and says what becomes of them, has to run."""
+Record = Callable[[str, object], None]
 Open = Callable[[int], AbstractContextManager[Server]]
 
 
 def test_a_schema_of_postgresql_is_refused_or_runs(
-    postgres: PostgresServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    postgres: PostgresServer, tmp_path: Path, record_property: Record
 ) -> None:
-    with new_database(postgres, tmp_path, "SELECT 1") as database, capsys.disabled():
+    with new_database(postgres, tmp_path, "SELECT 1") as database:
         url = make_url(database.url)
-        everything("postgresql", lambda seed: on_postgresql(url, seed), tmp_path)
+        record_property("figures", everything("postgresql", lambda seed: on_postgresql(url, seed), tmp_path))
 
 
-def test_a_schema_of_mariadb_is_refused_or_runs(
-    mariadb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with capsys.disabled():
-        everything("mariadb", lambda seed: on_mariadb(make_url(mariadb), seed), tmp_path)
+def test_a_schema_of_mariadb_is_refused_or_runs(mariadb: str, tmp_path: Path, record_property: Record) -> None:
+    record_property("figures", everything("mariadb", lambda seed: on_mariadb(make_url(mariadb), seed), tmp_path))
 
 
-def test_a_schema_of_sqlite_is_refused_or_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with capsys.disabled():
-        everything("sqlite", lambda seed: on_sqlite(tmp_path, seed), tmp_path)
+def test_a_schema_of_sqlite_is_refused_or_runs(tmp_path: Path, record_property: Record) -> None:
+    record_property("figures", everything("sqlite", lambda seed: on_sqlite(tmp_path, seed), tmp_path))
 
 
-def everything(dialect: str, opened: Open, folder: Path) -> None:
-    """Each seed; then what they were, of which there has to be enough."""
+def everything(dialect: str, opened: Open, folder: Path) -> str:
+    """Each seed; then what they were, of which there has to be enough. Figures for the reader."""
     ends: dict[int, tuple[Schema, Ended]] = {}
     failures: list[Exception] = []
     for seed in SEEDS:
@@ -61,7 +58,7 @@ def everything(dialect: str, opened: Open, folder: Path) -> None:
             failures.append(failure)
     if failures:
         raise ExceptionGroup(f"schemas of {dialect} that neither ran nor were refused", failures)
-    shares(dialect, list(ends.values()))
+    return shares(list(ends.values()))
 
 
 def one(dialect: str, seed: int, opened: Open, folder: Path) -> tuple[Schema, Ended]:
@@ -80,8 +77,8 @@ def strides(seed: int) -> Iterator[int]:
     return (chosen.randint(1, 12) for _ in itertools.count())
 
 
-def shares(dialect: str, ends: list[tuple[Schema, Ended]]) -> None:
-    """Print and demand the share of each feature; of what is not refused by its own, among those that ran."""
+def shares(ends: list[tuple[Schema, Ended]]) -> str:
+    """Tell and demand the share of each feature; of what is not refused by its own, among those that ran."""
     ran = [schema for schema, ended in ends if not ended.refused]
     of_ran = {"composite keys": has_composite_key, "NOT NULL unique": has_unique, "self-references": refers_to_itself}
     found = {name: sum(map(has, ran)) / len(ran) for name, has in of_ran.items()} if ran else {}
@@ -90,7 +87,7 @@ def shares(dialect: str, ends: list[tuple[Schema, Ended]]) -> None:
     crashes = sum(ended.statements for _, ended in ends)
     told = ", ".join(f"{name} {share:.0%}" for name, share in found.items())
     told += f", kept where others need them in {sum(map(keeps_shared, ran))} that ran"
-    print(f"\n{dialect}: {len(ends)} schemas, {len(ran)} ran, {crashes} crashes; {told}; refused {dict(refused)}")  # noqa: T201
+    figures = f"{len(ends)} schemas, {len(ran)} ran, {crashes} crashes; {told}; refused {dict(refused)}"
     if len(ends) > 1:
         assert not {name: share for name, share in found.items() if share < LEAST_SHARE}
         assert len(ran) >= len(ends) * LEAST_SHARE
@@ -99,6 +96,7 @@ def shares(dialect: str, ends: list[tuple[Schema, Ended]]) -> None:
     for schema, ended in ends:
         silent = is_shared(schema) and not all(each.keeps_shared for each in schema.tables if each.shared)
         assert not silent or "shared_rows" in {each.code for each in ended.refused}
+    return figures
 
 
 def has_composite_key(schema: Schema) -> bool:
