@@ -87,6 +87,7 @@ def shares(dialect: str, ends: list[tuple[Schema, Ended]]) -> None:
     refused = Counter(each.code for _, ended in ends for each in {one.code: one for one in ended.refused}.values())
     crashes = sum(ended.statements for _, ended in ends)
     told = ", ".join(f"{name} {share:.0%}" for name, share in found.items())
+    told += f", newer rows {sum(map(tells_newer, ran))} of those that ran"
     print(f"\n{dialect}: {len(ends)} schemas, {len(ran)} ran, {crashes} crashes; {told}; refused {dict(refused)}")  # noqa: T201
     if len(ends) > 1:
         assert not {name: share for name, share in found.items() if share < LEAST_SHARE}
@@ -111,6 +112,10 @@ def has_unique(schema: Schema) -> bool:
 
 def refers_to_itself(schema: Schema) -> bool:
     return any(each.target is table for table in schema.tables for each in table.references)
+
+
+def tells_newer(schema: Schema) -> bool:
+    return any(table.since for table in schema.tables)
 
 
 def is_shared(schema: Schema) -> bool:

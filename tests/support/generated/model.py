@@ -51,6 +51,7 @@ class Table:
     extras: list[str] = field(default_factory=list)  # DDL of its own, behind the rows
     rowid: bool = True
     deletes: bool = False
+    since: str = ""
     named_key: tuple[str, ...] = ()
     flag: str = ""
     token: str = ""
@@ -114,6 +115,10 @@ class Schema:
         """The tables below this one."""
         return [each for each in self.tables if each.parent is table]
 
+    def changes_at_or_below(self, table: Table) -> bool:
+        """Whether a run changes rows of this table, or of one that hangs on it."""
+        return table.changes or any(map(self.changes_at_or_below, self.children(table)))
+
     def kept(self, table: Table) -> list[str]:
         """Columns that the rules have to keep by name."""
         spoken_for = {*table.masked, *table.named_key, *table.join, *table.own}
@@ -148,6 +153,8 @@ class Schema:
             yield "flag", table.flag
         if table.token:
             yield "token", {"column": table.token, "unique_with": table.token_with}
+        if table.since:
+            yield "since", table.since
         if table.accepts_scan:
             yield "index", {"accept_scan": "few rows"}
         if table.deletes:
