@@ -27,7 +27,7 @@ def picked_rows(words: Words, root: Level, picked: str) -> str:
 
 def committed(level: Level) -> str:
     """The column that has it while the rows of a level are staged."""
-    return f"s.{COMMITTED}" if level.join else "k.id"
+    return f"s.{COMMITTED}" if level.rules.parent else "k.id"
 
 
 def taken(words: Words, level: Level) -> str:
