@@ -41,7 +41,8 @@ class Proof(NamedTuple):
 class Carried(NamedTuple):
     """What a store did for one task.
 
-    `outcome` is DONE (rows changed), NOTHING_FOUND (no row of this customer that is not flagged already), ALREADY_DONE
+    `outcome` is DONE (rows changed), NOTHING_FOUND (no row of this customer that is not flagged already, or newer than
+    the command where rules look at that), ALREADY_DONE
     (ledger row there before, nothing touched), LATE (ledger row there before, unflagged rows beside it, nothing
     touched), DEFERRED (locked until `deferred_until`) or FAILED (`error_code` says why; the customer's part was rolled
     back).

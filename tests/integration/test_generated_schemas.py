@@ -87,6 +87,7 @@ def shares(ends: list[tuple[Schema, Ended]]) -> str:
     crashes = sum(ended.statements for _, ended in ends)
     told = ", ".join(f"{name} {share:.0%}" for name, share in found.items())
     told += f", kept where others need them in {sum(map(keeps_shared, ran))} that ran"
+    told += f", newer rows in {sum(map(tells_newer, ran))}"
     figures = f"{len(ends)} schemas, {len(ran)} ran, {crashes} crashes; {told}; refused {dict(refused)}"
     if len(ends) > 1:
         assert not {name: share for name, share in found.items() if share < LEAST_SHARE}
@@ -114,6 +115,10 @@ def has_unique(schema: Schema) -> bool:
 
 def refers_to_itself(schema: Schema) -> bool:
     return any(each.target is table for table in schema.tables for each in table.references)
+
+
+def tells_newer(schema: Schema) -> bool:
+    return any(table.since for table in schema.tables)
 
 
 def is_shared(schema: Schema) -> bool:

@@ -250,3 +250,22 @@ def test_who_shares_with_somebody_refused_is_refused_too(database: AnyDatabase) 
 
     assert [each.outcome for each in answers] == ["FAILED", "FAILED", "NOTHING_FOUND"]
     assert everything(database) == before
+
+
+def test_a_newer_root_row_keeps_what_it_shares_with_an_old_one(database: AnyDatabase) -> None:
+    homes(database, 1, 2)
+    lives(database, c1=1, c2=1, c3=2)
+    database.run("ALTER TABLE customers ADD COLUMN since timestamp NULL")
+    database.run("UPDATE customers SET since = '2030-01-01 00:00:00', customer_id = 'c1' WHERE id = 2")
+    text = RULES.replace(
+        "  customers: {key: [id], ", "  customers: {key: [id], since: since, keep: {how long: [since]}, "
+    )
+    store = store_of(database, text)
+    assert store.preflight() == []
+
+    answers = store.anonymize([task("c1"), task("c3")])
+
+    assert [each.rows for each in answers] == [{"customers": 1}, {"customers": 1, **ROWS_OF_HOME}]
+    assert streets(database) == {1: True, 2: False}
+    later = task("c1", "next")._replace(committed_at=1_900_000_000_000_000)
+    assert store.anonymize([later])[0].rows == {"customers": 1, **ROWS_OF_HOME}

@@ -48,7 +48,7 @@ def test_example_is_read_whole(tmp_path: Path) -> None:
         ("purpose: marketing", "purpose: marketing\nguard: SELECT 1", "guard", "guard"),
         ("kind: sql", "kind: dynamodb", "not_available", "store.kind"),
         ("kind: sql", "kind: s3", "missing", "objects"),
-        ("rows: delete}", "rows: delete, since: created_at}", "not_available", "tables.notes.since"),
+        ("rows: delete}", "rows: delete, since: 1}", "string_type", "tables.notes.since"),
         ("rows: delete}", "rows: delete, flag: gone}", "not_available", "tables.notes.flag"),
         ("phone: set_null", "phone: scramble", "not_available", "tables.customers.mask.phone"),
         # contradictions

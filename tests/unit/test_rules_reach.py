@@ -10,6 +10,9 @@ from tests.support.sql_store import RULES
 COLUMN = "column: customer_id}"
 FLAG = "    flag: anonymized\n"
 ORDERS = "key: [id], mask: {address: set_null}"
+BELOW_P = "  q: {parent: p, since: a, rows: delete}"
+NOTES = "notes: {parent: customers, rows: delete}"
+SHARED = "orders: {parent: customers, shared: keep, key"
 
 
 def load(folder: Path, text: str) -> Rules:
@@ -51,6 +54,33 @@ def test_shared_rows_need_a_flag_that_tells_who_is_anonymized(tmp_path: Path) ->
     with pytest.raises(RulesError) as caught:
         load(tmp_path, shared.replace(FLAG, ""))
     assert [(found.code, found.place) for found in caught.value.findings] == [("flag", "tables.orders.shared")]
+
+
+@pytest.mark.parametrize(
+    ("notes", "place"),
+    [
+        ("{parent: customers, rows: delete}\n  pages: {parent: notes, rows: delete, since: a}", "pages.since"),
+        ("{parent: customers, rows: delete}\n  p: {parent: notes, keep: {why not: [a]}}\n" + BELOW_P, "q.since"),
+        ("{parent: customers, since: a, keep: {statistics: [body]}}", "notes.since"),
+        ("{parent: customers, since: a, mask: {a: {static: 2020-01-01}}}", "notes.mask.a"),
+    ],
+)
+def test_rows_are_not_left_alone_where_that_could_not_last(tmp_path: Path, notes: str, place: str) -> None:
+    assert NOTES in RULES
+    with pytest.raises(RulesError) as caught:
+        load(tmp_path, RULES.replace(NOTES, f"notes: {notes}"))
+    assert [(found.code, found.place) for found in caught.value.findings] == [("since", f"tables.{place}")]
+    assert all(found.message and found.repair for found in caught.value.findings)
+
+
+def test_with_shared_rows_newer_ones_are_told_at_the_root_only(tmp_path: Path) -> None:
+    text = RULES.replace("orders: {parent: customers, key", SHARED)
+
+    root = text.replace(FLAG, f"{FLAG}    since: created_at\n")
+    assert load(tmp_path, root).tables["customers"].since == "created_at"
+    with pytest.raises(RulesError) as caught:
+        load(tmp_path, text.replace("rows: delete}", "rows: delete, since: a}"))
+    assert [(found.code, found.place) for found in caught.value.findings] == [("since", "tables.notes.since")]
 
 
 def test_a_lookup_needs_no_column_that_is_the_customer_id(tmp_path: Path) -> None:

@@ -115,6 +115,14 @@ def test_rules_report_says_what_becomes_of_shared_rows(tmp_path: Path, word: str
     assert "| orders | id | customers refers to it |" in found.out.splitlines()
 
 
+def test_rules_report_says_by_which_time_rows_are_left_alone(tmp_path: Path) -> None:
+    found = report(tmp_path, RULES.replace("rows: delete}", "rows: delete, since: created_at}"))
+    told = (
+        "Found through customers. Its rows are deleted, but those that are newer than the command by their created_at."
+    )
+    assert told in found.out.splitlines()
+
+
 LOOKUP = "lookup: {table: countries, match: lapse_id, gives: {id: number}}}"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
-from pydantic.json_schema import SkipJsonSchema, WithJsonSchema
+from pydantic.json_schema import WithJsonSchema
 
 from consumers.stores.rules.forms import Strategy
 from consumers.stores.rules.guard import checked_guard
@@ -16,10 +16,6 @@ from consumers.stores.rules.urls import Backend, backend_of, database_url
 _DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|min)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "min": 60_000}
 _DURATION_SCHEMA = {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
-
-
-def _refuse(_: object) -> None:
-    raise not_available("this key", "take it out; a service that needs it cannot be served by this version.")
 
 
 def _milliseconds(written: object) -> int:
@@ -52,7 +48,6 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(sequence)]
 Service = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$")]
 Purpose = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")]
 ACCEPTABLE = ("check_constraint", "trigger", "unique")
-Later = Annotated[None, BeforeValidator(_refuse), Field(exclude=True), SkipJsonSchema()]
 
 
 class StoreRules(Frozen):
@@ -116,7 +111,8 @@ class Table(Frozen):
     """What happens to the rows of one table. `join` is child column: parent column.
 
     `shared`: what becomes of a row that somebody else, who is still there, refers to. `keep`: it stays as it is;
-    `refuse`: the customer fails.
+    `refuse`: the customer fails. `since`: the column that says when a row was made; one newer than the command stays as
+    it is, with all below it.
     """
 
     key: Names = ()
@@ -129,12 +125,17 @@ class Table(Frozen):
     rows: Annotated[Literal["delete"] | None, BeforeValidator(_unavailable_deletion)] = None
     index: Index | None = None
     shared: Literal["keep", "refuse"] | None = None
-    since: Later = None
+    since: Name | None = None
 
     @property
     def deletes(self) -> bool:
         """Whether its rows are deleted rather than rewritten."""
         return self.rows == "delete"
+
+    @property
+    def changes(self) -> bool:
+        """Whether its rows are rewritten or deleted."""
+        return bool(self.deletes or self.mask or self.token or self.flag)
 
     @property
     def kept(self) -> Iterator[str]:

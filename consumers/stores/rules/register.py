@@ -23,10 +23,10 @@ _PROOF = "proof of what was carried out"
 def register(rules: AnyRules) -> dict[str, Any]:
     """The register of one service as plain JSON values.
 
-    `tables` says for each mapped table what happens to its rows and columns; `reversible` of a masked one why it is
-    accepted that its strategy can be reversed, else null; `ignored` which tables are left alone and why, `accepted`
-    which findings of pre-flight somebody answers for; `links` lists every column kept by which rows can be joined or
-    traced to a customer, the ledger's included.
+    `tables` says for each mapped table what happens to its rows and columns; `since` by which time newer rows are left
+    alone; `reversible` of a masked one why it is accepted that its strategy can be reversed, else null; `ignored` which
+    tables are left alone and why, `accepted` which findings of pre-flight somebody answers for; `links` lists every
+    column kept by which rows can be joined or traced to a customer, the ledger's included.
     A service on S3 has `bucket` and `objects` instead, one on a store of somebody else `kind` and `groups`.
     """
     if isinstance(rules, CustomRules):
@@ -81,6 +81,7 @@ def _table(rules: Rules, name: str, table: Table) -> dict[str, Any]:
         "parent": table.parent,
         "rows": action_of(table),
         "shared": table.shared,
+        "since": table.since,
         "masked": [
             {
                 "column": column,

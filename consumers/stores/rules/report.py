@@ -59,7 +59,8 @@ def _database(register: Mapping[str, Any]) -> Iterator[str]:
 
 def _table(table: Mapping[str, Any]) -> Iterator[str]:
     found = f"Found through {_text(table['parent'])}. " if table["parent"] else ""
-    yield f"{found}Its rows are {table['rows']}{_SHARED[table['shared']]}."
+    newer = f", but those that are newer than the command by their {_text(table['since'])}" if table["since"] else ""
+    yield f"{found}Its rows are {table['rows']}{newer}{_SHARED[table['shared']]}."
     columns = [
         *((each["column"], f"{_masked(each)}: {each['becomes']}", each["meaning"]) for each in table["masked"]),
         *((each["column"], "kept", each["why"]) for each in table["kept"]),

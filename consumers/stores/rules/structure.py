@@ -15,6 +15,7 @@ def problems(rules: Rules) -> list[Finding]:
     found = [*_root(rules), *_customer(rules), *_ignore(rules), *_sqlite(rules)]
     for name, table in rules.tables.items():
         found += [*_child(rules, name, table), *_shared(rules, name, table), *_deletion(name, table)]
+        found += _since(rules, name, table)
         found += _columns(rules, name, table)
     return found
 
@@ -136,6 +137,24 @@ def _shared(rules: Rules, name: str, table: Table) -> Iterator[Finding]:
     if root.flag is None:
         message = "only a flag tells which of the customers that share a row are anonymized already."
         yield Finding("flag", place, message, f"name a boolean column of {rules.root}: flag: NAME.")
+
+
+def _since(rules: Rules, name: str, table: Table) -> Iterator[Finding]:
+    if table.since is None:
+        return
+    place, above = f"tables.{name}.since", rules.lineage(name)[:-1]
+    for each in (each for each in above if rules.tables[each].deletes):
+        message = f"rows of {each} are deleted, and one that is left alone would still refer to them."
+        yield Finding("since", place, message, f"write since for {each}, or take it out.")
+    for each in (each for each, its in rules.tables.items() if its.shared and above):
+        message = f"a row that is left alone may refer to rows of {each}, which are shared and would be masked."
+        yield Finding("since", place, message, f"write since for {rules.root} alone, or take it out.")
+    if not any(rules.tables[each].changes for each in rules.below(name)):
+        message = f"nothing of {name} is masked or deleted, nor of what is below it."
+        yield Finding("since", place, message, "take it out.")
+    if table.since in table.mask and table.mask[table.since].kind == "static":
+        message = f"with one time for all, {table.since} may tell of rows masked before that they are newer."
+        yield Finding("since", f"tables.{name}.mask.{table.since}", message, "keep it, or use another strategy.")
 
 
 def _deletion(name: str, table: Table) -> Iterator[Finding]:

@@ -18,8 +18,8 @@ def carry_out(
     done = ledger.read(connection, [task.command_id for task in tasks]) if ledger else {}
     owners = _owners(customers, tasks, done)
     mine = [row for row in locked if row[0] in owners]
-    rows = work.rewrite(connection, mine)
-    found = _Found({row[0] for row in locked}, {row[0] for row in mine}, rows)
+    rows = work.rewrite(connection, mine, {ordinal: task.committed_at for ordinal, task in owners.items()})
+    found = _Found({row[0] for row in locked}, rows)
     answers = [_answer(task, customers, owners, done, found, flagged=work.flagged) for task in tasks]
     if ledger:
         _record(connection, ledger, tasks, answers, done)
@@ -27,16 +27,16 @@ def carry_out(
 
 
 class _Found:
-    def __init__(self, locked: set[int], rewritten: set[int], rows: Rows) -> None:
+    def __init__(self, locked: set[int], rows: Rows) -> None:
         self.locked = locked
-        self.rewritten = rewritten
         self.rows = rows
 
 
 def _owners(customers: Customers, tasks: Sequence[Task], done: Mapping[str, LedgerRow]) -> dict[int, Task]:
-    """The first task of each customer that is not in the ledger: it gets the rows."""
+    """The task of each customer that was committed last and is not in the ledger: it gets the rows."""
     owners: dict[int, Task] = {}
-    for task in tasks:
+    # of two that wait, the later one: what came between them is newer than the first
+    for task in sorted(tasks, key=lambda each: each.committed_at, reverse=True):
         ordinal = customers.ordinal(task)
         if ordinal is not None and task.command_id not in done:
             owners.setdefault(ordinal, task)
@@ -54,10 +54,10 @@ def _answer(
 ) -> Carried:
     ordinal = customers.ordinal(task)
     if task.command_id in done:
-        late = flagged and ordinal in found.locked - found.rewritten
+        late = flagged and ordinal in found.locked - found.rows.keys()
         return Carried("LATE" if late else "ALREADY_DONE", {})
-    if ordinal in found.rewritten and owners[ordinal] is task:
-        return Carried("DONE", found.rows.get(ordinal, {}))
+    if ordinal in found.rows and owners[ordinal] is task:
+        return Carried("DONE", found.rows[ordinal])
     return Carried("NOTHING_FOUND", {})
 
 

@@ -41,8 +41,12 @@ class Work(Protocol):
     def lock(self, connection: Connection, ids: Sequence[str]) -> Sequence[Any]:
         """Lock the root rows not anonymized yet. Each answer begins with an ordinal."""
 
-    def rewrite(self, connection: Connection, locked: Sequence[Any]) -> Rows:
-        """Rewrite these of the locked rows and all below them, and verify. DataFailure: it is not as the rules say."""
+    def rewrite(self, connection: Connection, locked: Sequence[Any], committed: Mapping[int, int]) -> Rows:
+        """Rewrite these of the locked rows and all below them, and verify. DataFailure: it is not as the rules say.
+
+        `committed`: when the command of each ordinal was (microseconds); what is newer is left alone where `since`
+        tells. The answer has every ordinal of which a root row was taken.
+        """
 
 
 class Ledger(Protocol):
@@ -129,6 +133,9 @@ class Dialect(Protocol):
 
     def token_fits(self, column: Column) -> bool:
         """Whether a token of such a column keeps those unique who have none yet."""
+
+    def tells_time(self, column: Column) -> bool:
+        """Whether such a column can say when a row was made."""
 
     def engine(self, url: str, timeout: int, name: str) -> Engine:
         """Connections to a URL, with bounded waits. `timeout` of a statement in milliseconds; `name` of the session."""

@@ -27,12 +27,14 @@ from consumers.stores.sql.reaching import (
     joined,
     joins,
     key_condition,
+    left_alone,
     locked_rows,
     path_to,
+    taken,
 )
 from consumers.stores.sql.sharing import is_shared, nobody_else, referred_to, unshared
 from consumers.stores.sql.unmet import Unmet, unmet_of
-from consumers.stores.sql.verification import Check, Verification, masked, verification_of
+from consumers.stores.sql.verification import SPARED, Check, Verification, masked, verification_of
 
 _ID_TYPES = {"integer": "bigint", "uuid": "uuid"}  # bigint also meets smaller and larger integer columns
 
@@ -53,10 +55,13 @@ class Plan(NamedTuple):
     """`lock_root` gives (ord, key columns as text); the others take those back as `ord` and `k0`, `k1` and so on.
 
     `creates` are temporary tables. `verifications` are those of tables with rows rewritten; `left` counts rows where
-    all must have been deleted.
+    all must have been deleted. `taken` are the locked rows that are not newer than the command, `spared` ordinals of
+    customers with rows below them that are; their rows get no flag, so that their next command takes all of them.
     """
 
     lock_root: TextClause
+    taken: TextClause | None
+    spared: Sequence[TextClause]
     creates: Sequence[str]
     lock_children: Sequence[Lock]
     rewrites: Sequence[tuple[str, TextClause]]
@@ -88,16 +93,22 @@ def _plan(rules: Rules, catalog: Catalog) -> Plan:
     shallow_first = sorted(paths, key=len)
     find = _Finder(rules, catalog, shallow_first[0][0])
     changing = [path for path in reversed(shallow_first) if path[-1].changes]
+    newer = [path for path in shallow_first[1:] if path[-1].rules.since and find.flag]
     verifications = {
-        path[-1].table: verification_of(number, path[-1].rules, path[-1].relation)
+        path[-1].table: verification_of(number, path[-1].rules, path[-1].relation, _flag(newer, "v"))
         for number, path in enumerate(changing)
         if not path[-1].rules.deletes
     }
     return Plan(
         lock_root=statement(find.lock()),
+        taken=_taken(shallow_first[0][0]),
+        spared=[statement(f"SELECT DISTINCT k.ord FROM {left_alone(path)}") for path in newer],  # noqa: S608
         creates=[*map(decisions, shared), *(each.create for each in verifications.values())],
         lock_children=[_lock(rules, catalog, path) for path in shallow_first[1:]],
-        rewrites=[(path[-1].table, _rewrite(path, verifications.get(path[-1].table))) for path in changing],
+        rewrites=[
+            (path[-1].table, _rewrite(path, verifications.get(path[-1].table), _flag(newer, "old")))
+            for path in changing
+        ],
         verifications=verifications,
         left={path[-1].table: statement(_lock_child(path)) for path in changing if path[-1].rules.deletes},
         counts=[
@@ -114,6 +125,19 @@ def _plan(rules: Rules, catalog: Catalog) -> Plan:
         ],
         reopen=statement(find.reopen()) if find.flag else None,
     )
+
+
+def _flag(newer: Sequence[Any], alias: str) -> str:
+    """What the flag of a row becomes; `alias` knows whose it is."""
+    return f"NOT {alias}.ord = ANY(CAST({{{{{SPARED}}}}} AS bigint[]))" if newer else "true"
+
+
+def _taken(root: Level) -> TextClause | None:
+    if not root.rules.since:
+        return None
+    key = ", ".join(f"CAST(k.k{number} AS text)" for number, _ in enumerate(root.rules.key))
+    rows = f"{locked_rows(root)} JOIN {root.relation.sql} AS t0 ON {key_condition(root, 't0')}"
+    return statement(f"SELECT k.ord, {key} FROM {rows}{taken(root, 't0')}")  # noqa: S608 - names are quoted
 
 
 class _Finder:
@@ -197,17 +221,17 @@ def _lock_child(path: Sequence[Level]) -> str:
     return f"SELECT count(*) FROM ({rows}) AS locked"  # noqa: S608 - names are quoted
 
 
-def _rewrite(path: Sequence[Level], verification: Verification | None) -> TextClause:
+def _rewrite(path: Sequence[Level], verification: Verification | None, flag: str) -> TextClause:
     last = path[-1]
     source, condition = locked_rows(path[0]), key_condition(path[0], "c")
     if last.decided:
         source, condition = f"{last.decided} AS k", by_place("c")
     elif len(path) > 1:
-        source, condition = ancestors(path), join_condition(last, "c", f"t{len(path) - 2}")
+        source, condition = ancestors(path), join_condition(last, "c", f"t{len(path) - 2}") + taken(last, "c")
     if verification is None:
         changed = f"DELETE FROM {last.relation.sql} AS c USING {source} WHERE {condition} RETURNING k.ord"  # noqa: S608
         return statement(f"WITH changed AS ({changed}) {_COUNTED}")
-    assignments, parameters = _assignments(last)
+    assignments, parameters = _assignments(last, flag)
     old = (
         f"SELECT k.ord, c.ctid AS id, c.tableoid AS relation, {verification.fingerprints} "  # noqa: S608 - names are quoted
         f"FROM {source} JOIN {last.relation.sql} AS c ON {condition}"
@@ -221,7 +245,7 @@ def _rewrite(path: Sequence[Level], verification: Verification | None) -> TextCl
     return statement(recorded, **parameters)
 
 
-def _assignments(level: Level) -> tuple[str, dict[str, Any]]:
+def _assignments(level: Level, flag: str) -> tuple[str, dict[str, Any]]:
     columns = level.relation.columns
     made: list[str] = []
     parameters: dict[str, Any] = {}
@@ -232,7 +256,7 @@ def _assignments(level: Level) -> tuple[str, dict[str, Any]]:
     if level.rules.token:
         made.append(f"{quote(level.rules.token.column)} = {fresh_uuid(columns[level.rules.token.column])}")
     if level.rules.flag:
-        made.append(f"{quote(level.rules.flag)} = true")
+        made.append(f"{quote(level.rules.flag)} = {flag}")
     return ", ".join(made), parameters
 
 

@@ -1,6 +1,7 @@
 """PostgreSQL: from the root rows of a batch down to the rows of each table.
 
 `t0` is the root, `t1` the table below it and so on; `k` is what is known of the batch, with a customer's ordinal.
+Rows that are newer than his command are left out, and so is what hangs on them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,8 @@ from consumers.stores.rules.model import Rules, Table
 from consumers.stores.sql.catalog import Catalog, Relation
 from consumers.stores.sql.links import resolve_join
 from consumers.stores.sql.names import quote
+
+_EPOCH = "timestamptz '1970-01-01 00:00:00+00'"
 
 
 class Level(NamedTuple):
@@ -27,8 +30,7 @@ class Level(NamedTuple):
     @property
     def changes(self) -> bool:
         """Whether its rows are rewritten or deleted."""
-        rules = self.rules
-        return bool(rules.deletes or rules.mask or rules.token or rules.flag)
+        return self.rules.changes
 
 
 def path_to(rules: Rules, catalog: Catalog, table: str) -> list[Level]:
@@ -43,13 +45,14 @@ def path_to(rules: Rules, catalog: Catalog, table: str) -> list[Level]:
 
 
 def locked_rows(root: Level) -> str:
-    """The locked root rows as k: ordinal and key."""
+    """The locked root rows as k: ordinal, when the command was committed (microseconds), and key."""
     arrays = ", ".join(
         f"CAST(CAST({{{{k{number}}}}} AS text[]) AS {root.relation.columns[column].type}[])"
         for number, column in enumerate(root.rules.key)
     )
     names = ", ".join(f"k{number}" for number in range(len(root.rules.key)))
-    return f"unnest(CAST({{{{ord}}}} AS bigint[]), {arrays}) AS k(ord, {names})"
+    known = "CAST({{ord}} AS bigint[]), CAST({{committed}} AS bigint[])"
+    return f"unnest({known}, {arrays}) AS k(ord, committed, {names})"
 
 
 def key_condition(root: Level, alias: str) -> str:
@@ -62,10 +65,25 @@ def join_condition(level: Level, alias: str, parent: str) -> str:
     return " AND ".join(f"{alias}.{quote(own)} = {parent}.{quote(theirs)}" for own, theirs in level.join.items())
 
 
-def joins(path: Sequence[Level], start: int = 0) -> str:
-    """JOINs of the levels below the one that is there already, the root as a rule."""
+def newer(level: Level, alias: str) -> str:
+    """Whether the row under the alias is newer than the command of k. NULL, and the same day, are not."""
+    column = level.relation.columns[level.rules.since or ""]
+    committed = f"({_EPOCH} + k.committed * interval '1 microsecond')"
+    if column.base != "timestamptz":
+        committed = f"CAST({committed} AT TIME ZONE 'UTC' AS {column.base})"
+    return f"{alias}.{quote(column.name)} > {committed}"
+
+
+def taken(level: Level, alias: str) -> str:
+    """More of a condition: that the row under the alias is not newer; empty where nothing tells."""
+    return f" AND ({newer(level, alias)}) IS NOT TRUE" if level.rules.since else ""
+
+
+def joins(path: Sequence[Level], start: int = 0, *, of_batch: bool = False) -> str:
+    """JOINs of the levels below the one that is there already, the root as a rule. `of_batch`: k knows a command."""
     return "".join(
         f" JOIN {level.relation.sql} AS t{depth} ON {join_condition(level, f't{depth}', f't{depth - 1}')}"
+        f"{taken(level, f't{depth}') if of_batch else ''}"
         for depth, level in enumerate(path)
         if depth > start
     )
@@ -89,13 +107,22 @@ def ancestors(path: Sequence[Level]) -> str:
     first, alias = above[start], f"t{start}"
     source = f"{first.decided} AS k" if first.decided else locked_rows(first)
     condition = by_place(alias) if first.decided else key_condition(first, alias)
-    return f"{source} JOIN {first.relation.sql} AS {alias} ON {condition}{joins(above, start)}"
+    return f"{source} JOIN {first.relation.sql} AS {alias} ON {condition}{joins(above, start, of_batch=True)}"
 
 
 def joined(path: Sequence[Level]) -> str:
     """The ancestors and the rows of the last level that hang on them; of the root alone, the locked rows."""
     if len(path) == 1:
         return f"{locked_rows(path[0])} JOIN {path[0].relation.sql} AS t0 ON {key_condition(path[0], 't0')}"
+    return f"{_hanging(path)}{taken(path[-1], f't{len(path) - 1}')}"
+
+
+def left_alone(path: Sequence[Level]) -> str:
+    """The ancestors and the rows of the last level that hang on them and are newer."""
+    return f"{_hanging(path)} AND {newer(path[-1], f't{len(path) - 1}')}"
+
+
+def _hanging(path: Sequence[Level]) -> str:
     alias = f"t{len(path) - 1}"
     condition = join_condition(path[-1], alias, f"t{len(path) - 2}")
     return f"{ancestors(path)} JOIN {path[-1].relation.sql} AS {alias} ON {condition}"

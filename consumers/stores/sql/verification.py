@@ -20,6 +20,7 @@ from consumers.stores.sql.expectations import is_uuid, met
 from consumers.stores.sql.names import listed, quote, statement
 
 KEY = "fingerprint_key"
+SPARED = "spared"  # ordinals of customers of whom something newer than the command was left alone
 _MAY_REMEMBER = text("SELECT has_database_privilege(current_database(), 'TEMPORARY'), current_database(), current_user")
 
 
@@ -46,12 +47,12 @@ class Check(NamedTuple):
     parameters: Mapping[str, Any] = {}
 
 
-def verification_of(number: int, rules: Table, relation: Relation) -> Verification:
-    """How the rows of the table are verified. `number` names its temporary table."""
+def verification_of(number: int, rules: Table, relation: Relation, flag: str = "true") -> Verification:
+    """How the rows of the table are verified. `number` names its temporary table, v; `flag`: what that must be."""
     others, fresh = _others(rules, relation), _fresh(rules)
     columns = ["others", *(f"f{each}" for each in range(len(fresh)))]
     table = _temporary(number, columns)
-    checks = list(_checks(rules, relation, others, fresh))
+    checks = list(_checks(rules, relation, others, fresh, flag))
     wrong = ", ".join(f"bool_or({each.wrong})" for each in checks)
     anything = " OR ".join(each.wrong for each in checks)
     # OFFSET 0 keeps it a look-up by place for each row: joined, the planner reads all of a table that is not large
@@ -91,10 +92,10 @@ def findings(connection: Connection) -> Iterator[Finding]:
         yield Finding("temporary", "store.url", message, repair)
 
 
-def violated(connection: Connection, verifications: Mapping[str, Verification], key: int) -> str | None:
+def violated(connection: Connection, verifications: Mapping[str, Verification], given: Mapping[str, Any]) -> str | None:
     """The first place that is not as it must be: `table.column`, `table.*` for a kept cell; None: all is well."""
     for table, each in verifications.items():
-        for _, *wrong in connection.execute(each.violations, {KEY: key}):
+        for _, *wrong in connection.execute(each.violations, given):
             return f"{table}.{next(place for place, found in zip(each.places, wrong, strict=True) if found)}"
     return None
 
@@ -126,7 +127,9 @@ def masked(rules: Table, relation: Relation, alias: str) -> Iterator[Check]:
             yield Check(f"{name}.other_paths", has_others(strategy, f"{alias}.{quote(name)}"))
 
 
-def _checks(rules: Table, relation: Relation, others: Sequence[str], fresh: Sequence[str]) -> Iterator[Check]:
+def _checks(
+    rules: Table, relation: Relation, others: Sequence[str], fresh: Sequence[str], flag: str
+) -> Iterator[Check]:
     yield Check("row", "c.ctid IS NULL")  # changed once more, or gone
     yield Check("*", f"{_row_print(others)} IS DISTINCT FROM v.others")
     yield from masked(rules, relation, "c")
@@ -135,7 +138,7 @@ def _checks(rules: Table, relation: Relation, others: Sequence[str], fresh: Sequ
     if rules.token:
         yield Check(rules.token.column, f"NOT {is_uuid(_cell(rules.token.column))}")
     if rules.flag:
-        yield Check(rules.flag, f"{_cell(rules.flag)} IS NOT TRUE")
+        yield Check(rules.flag, f"{_cell(rules.flag)} IS DISTINCT FROM ({flag})")
 
 
 def _cell(column: str) -> str:

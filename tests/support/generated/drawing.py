@@ -47,6 +47,7 @@ class Drawing:
         for table in schema.tables:
             self._cells(table)
         self._hazards(schema)
+        self._since(schema)
         return schema
 
     def _words(self, schema: Schema) -> None:
@@ -243,6 +244,18 @@ class Drawing:
             table.extras.append(
                 f"CREATE UNIQUE INDEX part ON {quote(table.name)} ({quote(name)}) WHERE {quote(NUMBER)} < 0"
             )
+
+    def _since(self, schema: Schema) -> None:
+        """A time, of two tables at most, by which newer rows are left alone."""
+        chosen = random.Random(f"since {self.dialect} {self.seed}")  # of its own: older seeds draw what they drew
+        may = [each for each in schema.tables if schema.changes_at_or_below(each)] if chosen.random() < 0.3 else []
+        if any(each.keeps_shared for each in schema.tables):
+            may = may[:1] if may[:1] == [schema.root] else []
+        for table in chosen.sample(may, min(len(may), chosen.choice((1, 2)))):
+            kind = chosen.choice(("date", "time", *(["instant"] if "instant" in TYPES[self.dialect] else [])))
+            column = self._add(table, kind, nullable=chosen.random() < 0.7)
+            column.strategy = {"truncate": "month"} if chosen.random() < 0.2 else None
+            table.since = column.name
 
     def _referring(self, schema: Schema, target: Table) -> None:
         other = Table(self.names.pop(), [Column(NUMBER, "int", nullable=False)], key=(NUMBER,))

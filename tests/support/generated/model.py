@@ -55,6 +55,7 @@ class Table:
     extras: list[str] = field(default_factory=list)  # DDL of its own, behind the rows
     rowid: bool = True
     deletes: bool = False
+    since: str = ""
     named_key: tuple[str, ...] = ()
     flag: str = ""
     token: str = ""
@@ -122,6 +123,10 @@ class Schema:
         """The tables from this one up to the root, both included."""
         return [table, *self.lineage(table.parent)] if table.parent else [table]
 
+    def changes_at_or_below(self, table: Table) -> bool:
+        """Whether a run changes rows of this table, or of one that hangs on it."""
+        return table.changes or any(map(self.changes_at_or_below, self.children(table)))
+
     def kept(self, table: Table) -> list[str]:
         """Columns that the rules have to keep by name."""
         spoken_for = {*table.masked, *table.named_key, *table.join, *table.own}
@@ -156,10 +161,12 @@ class Schema:
             yield "flag", table.flag
         if table.token:
             yield "token", {"column": table.token, "unique_with": table.token_with}
-        if table.keeps_shared:
-            yield "shared", "keep"
-        if table.accepts_scan:
-            yield "index", {"accept_scan": "few rows"}
+        words = {
+            "shared": "keep" if table.keeps_shared else None,
+            "since": table.since,
+            "index": {"accept_scan": "few rows"} if table.accepts_scan else None,
+        }
+        yield from ((name, word) for name, word in words.items() if word)
         if table.deletes:
             yield "rows", "delete"
             return

@@ -16,7 +16,7 @@ from consumers.stores.sql.pace import Pace
 from tests.support.generated import ddl
 from tests.support.generated.filling import Filling, fill
 from tests.support.generated.model import NUMBER, Schema, Table
-from tests.support.generated.truth import Picture, reached, wrong
+from tests.support.generated.truth import Picture, reached, spared, wrong
 from tests.support.psql import statements
 from tests.support.sql_store import task
 
@@ -152,7 +152,11 @@ class Case:
 
     def wrong(self, before: Picture, after: Picture) -> list[str]:
         """What is not as it had to be."""
-        return list(wrong(self.schema, before, after, self.expected()[0]))
+        return list(wrong(self.schema, before, after, self.expected()[0], self.spared()))
+
+    def spared(self) -> set[int]:
+        """Numbers of the root rows that get no flag."""
+        return spared(self.schema, self.filling.customers[:2])
 
     def _rules(self) -> Any:
         path = self._folder / "rules.yaml"
@@ -235,7 +239,9 @@ def _run(case: Case, strides: Iterator[int]) -> Ended:
         counted, counts = [dict(each.rows) for each in carried[:2]], case.expected()[1]
         assert counted == counts, f"counted {counted}, expected {counts}"
     case.anonymize()
-    assert case.picture() == after, "a second run has changed something"
+    if case.schema.has_ledger or not case.spared():  # else nothing tells that they were masked already
+        assert case.picture() == after, "a second run has changed something"
+    assert not (bad := case.wrong(before, case.picture())), "\n".join(bad)
     return Ended([], crashed)
 
 

@@ -82,6 +82,10 @@ class MariaDB:
         """Whether the token is there for everybody: a unique index takes NULLs for different."""
         return column.not_null and column.is_text
 
+    def tells_time(self, column: Column) -> bool:
+        """A date or a timestamp."""
+        return column.is_date
+
     def engine(self, url: str, timeout: int, name: str) -> Engine:
         """Connections to a URL, with bounded waits: the server's, then the client's own."""
         patience = timeout / 1000 + MARGIN_SECONDS

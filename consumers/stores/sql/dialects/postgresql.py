@@ -21,7 +21,7 @@ from consumers.stores.sql.ledger import COLUMNS, PostgresLedger, postgresql_ledg
 from consumers.stores.sql.names import array, integers
 from consumers.stores.sql.plan import Lock, Plan, plan_for
 from consumers.stores.sql.unmet import unmet_rows
-from consumers.stores.sql.verification import KEY, violated
+from consumers.stores.sql.verification import KEY, SPARED, violated
 
 _HOW = (
     "-- Run it outside a transaction, as the owner of the tables. Every statement can be run again.\n"
@@ -46,6 +46,10 @@ class PostgreSQL:
         """Always: its unique index takes NULLs for equal."""
         del column
         return True
+
+    def tells_time(self, column: Column) -> bool:
+        """A date or a timestamp."""
+        return column.is_date
 
     def engine(self, url: str, timeout: int, name: str) -> Engine:
         """Connections to a URL, with bounded waits."""
@@ -114,29 +118,35 @@ class PostgresWork:
         """Lock the root rows in the order of their key; each answer holds it."""
         return connection.execute(self._plan.lock_root, {"customers": array(ids)}).all()
 
-    def rewrite(self, connection: Connection, locked: Sequence[Any]) -> Rows:
-        """Rewrite these rows and all below them, and verify."""
-        rows: Rows = {}
+    def rewrite(self, connection: Connection, locked: Sequence[Any], committed: Mapping[int, int]) -> Rows:
+        """Rewrite these rows and all below them that is not newer than the command, and verify."""
+        if self._plan.taken is not None and locked:
+            locked = connection.execute(self._plan.taken, self._arrays(locked, committed)).all()
+        rows: Rows = {row[0]: {} for row in locked}
         if not locked:
             return rows
-        arrays, key = self._arrays(locked), secrets.randbits(63)
+        arrays, key = self._arrays(locked, committed), secrets.randbits(63)
         connection.exec_driver_sql("; ".join(self._plan.creates))
         for lock in self._plan.lock_children:
             _lock(connection, lock, arrays)
+        # before a join of the rewritten rows leads elsewhere
+        spared = {each for query in self._plan.spared for each in connection.execute(query, arrays).scalars()}
+        arrays |= {SPARED: integers(spared)}
         for table, change in self._plan.rewrites:
             keyed = {**arrays, KEY: key} if table in self._plan.verifications else arrays
             for ordinal, count in connection.execute(change, keyed):
                 rows.setdefault(ordinal, {})[table] = count
             if table in self._plan.left and connection.execute(self._plan.left[table], arrays).scalar_one():
                 raise not_verified(f"{table}.rows")
-        place = violated(connection, self._plan.verifications, key)
+        place = violated(connection, self._plan.verifications, {KEY: key, SPARED: arrays[SPARED]})
         if place is not None:
             raise not_verified(place)
         return rows
 
-    def _arrays(self, locked: Sequence[Any]) -> dict[str, str]:
+    def _arrays(self, locked: Sequence[Any], committed: Mapping[int, int]) -> dict[str, str]:
         ordinals, *keys = zip(*locked, strict=True)
-        return {"ord": integers(ordinals)} | {f"k{n}": array(keys[n]) for n in range(self._plan.key_size)}
+        known = {"ord": integers(ordinals), "committed": integers(committed[each] for each in ordinals)}
+        return known | {f"k{n}": array(keys[n]) for n in range(self._plan.key_size)}
 
 
 def _lock(connection: Connection, lock: Lock, arrays: Mapping[str, str]) -> None:

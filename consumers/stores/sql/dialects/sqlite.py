@@ -75,6 +75,10 @@ class SQLite:
         """Whether the token is there for everybody: a unique index takes NULLs for different."""
         return column.not_null and column.is_text
 
+    def tells_time(self, column: Column) -> bool:
+        """A date, or text: SQLite keeps times as it."""
+        return column.is_date or column.is_text
+
     def engine(self, url: str, timeout: int, name: str) -> Engine:
         """Connections to a file that is there. `name` is nobody's to see: a file has no list of sessions."""
         del name

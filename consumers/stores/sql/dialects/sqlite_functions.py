@@ -9,6 +9,8 @@ import re
 import sqlite3
 from functools import lru_cache
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_DAY = len("2024-05-17")
 Cell = str | bytes | int | float | None
 
 
@@ -18,6 +20,7 @@ def define(connection: sqlite3.Connection) -> None:
     connection.create_function("regexp_replace", 3, _regexp_replace, deterministic=True)
     connection.create_function("lapse_hash", 1, _hash, deterministic=True)
     connection.create_function("lapse_start", 2, _start, deterministic=True)
+    connection.create_function("lapse_newer", 2, _newer, deterministic=True)
     connection.create_function("lapse_print", -1, _print, deterministic=True)
 
 
@@ -49,6 +52,21 @@ def _start(to: str, written: Cell) -> str | None:
     first = {"year": {"month": 1, "day": 1}, "month": {"day": 1}, "day": {}}[to]
     day = moment.date().replace(**first).isoformat()
     return day if len(written) == len(day) else f"{day} 00:00:00"
+
+
+def _newer(written: Cell, committed: int) -> bool:
+    """Whether a time is later than so many microseconds, UTC if it names no zone; a day than theirs."""
+    if written is None:
+        return False
+    if not isinstance(written, str):  # seconds since 1970, as may be: nobody has said what it counts
+        raise TypeError("no time as text")
+    moment = _EPOCH + dt.timedelta(microseconds=committed)
+    try:
+        found = dt.datetime.fromisoformat(written.strip())
+    except ValueError:
+        return False
+    found = found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+    return found.date() > moment.date() if len(written.strip()) == _DAY else found > moment
 
 
 def _print(key: int, *cells: Cell) -> int:

@@ -12,6 +12,7 @@
 | `token_unique` | the token's unique constraint is not there |
 | `key`, `row_key` | rows could not be addressed one by one |
 | `join`, `shared_rows` | a child's parent is not clear, or its rows may belong to two customers |
+| `since_type`, `since` | no time tells which rows are newer; they would not be found again, or lead to masked ones |
 | `shared_reference` | who refers to a shared row could not be told for certain |
 | `missing_index` | a lookup would scan the table for every batch |
 | `not_null`, `too_long`, `type_mismatch`, `enum_member`, `generated_column` | the new value does not fit |
@@ -38,6 +39,7 @@ from consumers.stores.sql.preflight.ledger import ledger_findings
 from consumers.stores.sql.preflight.links import link_findings
 from consumers.stores.sql.preflight.masks import mask_findings
 from consumers.stores.sql.preflight.references import reference_findings
+from consumers.stores.sql.preflight.since import since_findings
 from consumers.stores.sql.preflight.subject import subjects
 from consumers.stores.sql.preflight.tables import table_findings
 
@@ -49,5 +51,6 @@ def findings(rules: Rules, catalog: Catalog, dialect: Dialect) -> list[Finding]:
     found = [*table_findings(rules, catalog, dialect), *customer_findings(rules, catalog, dialect)]
     for subject in subjects(rules, catalog, dialect):
         found += [*mask_findings(subject), *constraint_findings(subject), *link_findings(subject)]
+        found += since_findings(subject)
     found += [*reference_findings(rules, catalog), *ledger_findings(rules, catalog, dialect)]
     return list(unaccepted(rules, found))

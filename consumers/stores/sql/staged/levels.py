@@ -16,7 +16,8 @@ PICKED = "lapse_picked"
 class Level(NamedTuple):
     """One mapped table. `join` is child column: parent column, empty for the root; `drawn` are masked key columns.
 
-    `names` are columns of `join` that hold a customer id beside ids which a collation takes for the same.
+    `names` are columns of `join` that hold a customer id beside ids which a collation takes for the same. `carries`: a
+    table below asks when the command was committed.
     """
 
     table: str
@@ -28,12 +29,17 @@ class Level(NamedTuple):
     drawn: Sequence[str]
     names: Collection[str]
     found: str  # where the rows of a shared table stand before it is decided which nobody else needs
+    carries: bool
 
     @property
     def changes(self) -> bool:
         """Whether its rows are rewritten or deleted."""
-        rules = self.rules
-        return bool(rules.deletes or rules.mask or rules.token or rules.flag)
+        return self.rules.changes
+
+    @property
+    def asks(self) -> bool:
+        """Whether it has to be known when the command was committed."""
+        return self.carries or self.rules.since is not None
 
     def by_key(self, alias: str, staged: str, *, renewed: bool = False) -> str:
         """Rows of the table under `alias` that are those of `staged`; `renewed`: once they are rewritten."""
@@ -74,7 +80,8 @@ def _level(words: Words, rules: Rules, catalog: Catalog, number: int, name: str)
     staged = words.temporary(schema, f"lapse_stage_{number}")
     drawn = [column for column in key if column in table.mask]
     found = words.temporary(schema, f"lapse_found_{number}") if table.shared else ""
-    return Level(name, table, relation, join or {}, key, staged, drawn, _names(rules, catalog, name), found)
+    carries = any(rules.tables[each].since for each in rules.below(name) - {name})
+    return Level(name, table, relation, join or {}, key, staged, drawn, _names(rules, catalog, name), found, carries)
 
 
 def _names(rules: Rules, catalog: Catalog, name: str) -> Collection[str]:

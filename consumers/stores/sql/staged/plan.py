@@ -18,6 +18,7 @@ from consumers.stores.sql.staged.expressions import fresh_uuid, rewritten
 from consumers.stores.sql.staged.finding import Finder
 from consumers.stores.sql.staged.levels import PICKED, Level, levels_of
 from consumers.stores.sql.staged.shared import Shared, shared_rows
+from consumers.stores.sql.staged.since import COMMITTED, committed, flag_of, knowing, picked_rows, spared, taken
 from consumers.stores.sql.staged.verification import Check, checks, masked, prints
 from consumers.stores.sql.staged.words import Words
 from consumers.stores.sql.unmet import Unmet, unmet_of
@@ -27,7 +28,7 @@ class Stage(NamedTuple):
     """One table of the batch. `change` and what follows is None where rows are only passed through to their children.
 
     `shared` comes before `fill`. `places` name the columns of `violations`, behind the customer's ordinal;
-    `left` counts rows that had to go.
+    `left` counts rows that had to go. `spared`: ordinals of customers with rows here that are newer than the command.
     """
 
     table: str
@@ -40,11 +41,13 @@ class Stage(NamedTuple):
     violations: TextClause | None
     left: TextClause | None
     places: Sequence[str]
+    spared: TextClause | None
 
 
 class StagedPlan(NamedTuple):
     """`stages` from the root down. `lock` and `unflagged` take `customers`; `kept` is `lock`'s ordinals.
 
+    `taken`: ordinals with a root row that is not newer than their command, once the first stage is filled.
     `reopen` picks, as `lock` does, the root rows whose flag is set, and clears it.
     """
 
@@ -53,6 +56,7 @@ class StagedPlan(NamedTuple):
     lock: TextClause
     kept: TextClause
     forget: TextClause
+    taken: TextClause | None
     stages: Sequence[Stage]
     counts: Sequence[tuple[str, TextClause]]
     unflagged: TextClause | None
@@ -85,7 +89,8 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
         lock=statement(_pick(words, picked, root, f"{find.source()}{find.where()}")),
         kept=statement(f"SELECT DISTINCT ord FROM {picked}"),  # noqa: S608
         forget=statement(f"DELETE FROM {picked} WHERE ord = {{{{ord}}}}"),  # noqa: S608
-        stages=[_stage(words, path, picked, _elsewhere(rules, catalog, path, picked)) for path in needed],
+        taken=statement(f"SELECT DISTINCT ord FROM {root.staged}") if root.rules.since else None,  # noqa: S608
+        stages=[_stage(words, path, picked, _elsewhere(rules, catalog, path)) for path in needed],
         counts=[
             (
                 path[-1].table,
@@ -120,17 +125,18 @@ def _keys(level: Level) -> str:
 
 def _create(words: Words, name: str, level: Level, printed: Mapping[str, str]) -> str:
     columns = level.relation.columns
-    typed = level.typed_key(words)
+    typed = [f"{COMMITTED} {words.ord_type}"] if level.carries else []
+    typed += level.typed_key(words)
     typed += [f"{each} {words.print_type}" for each in printed]
     typed += [f"n{number} {words.type_of(columns[column])}" for number, column in enumerate(level.drawn)]
     return f"CREATE TEMPORARY TABLE {name} (ord {words.ord_type}, {', '.join(typed)})"
 
 
-def _elsewhere(rules: Rules, catalog: Catalog, path: Sequence[Level], picked: str) -> Sequence[str]:
+def _elsewhere(rules: Rules, catalog: Catalog, path: Sequence[Level]) -> Sequence[str]:
     """Conditions one of which is true where somebody else needs a row of the last level, if it is shared."""
 
     def of_batch(root: str) -> str:
-        return f"SELECT 1 FROM {picked} AS b WHERE {path[0].by_key(root, 'b')}"  # noqa: S608 - names are quoted
+        return f"SELECT 1 FROM {path[0].staged} AS b WHERE {path[0].by_key(root, 'b')}"  # noqa: S608 - names are quoted
 
     return list(referred_to(rules, catalog, path[-1].table, "c", of_batch)) if path[-1].found else []
 
@@ -162,6 +168,7 @@ def _stage(words: Words, path: Sequence[Level], picked: str, elsewhere: Sequence
         violations=violations,
         left=statement(_left(words, level)) if level.rules.deletes else None,
         places=places,
+        spared=spared(words, path),
     )
 
 
@@ -170,8 +177,10 @@ def _fill(
 ) -> TextClause:
     level = path[-1]
     drawn = {f"n{number}": fresh_uuid(words) for number, _ in enumerate(level.drawn)}
-    columns = ", ".join(["ord", *level.staged_key(), *printed, *drawn])
-    cells = ", ".join(["s.ord", *(f"c.{quote(column)}" for column in level.key), *printed.values(), *drawn.values()])
+    staged = {COMMITTED: committed(level)} if level.carries else {}
+    staged |= dict(zip(level.staged_key(), (f"c.{quote(column)}" for column in level.key), strict=True))
+    columns = ", ".join(["ord", *staged, *printed, *drawn])
+    cells = ", ".join(["s.ord", *staged.values(), *printed.values(), *drawn.values()])
     if level.found:
         rows = (
             f"SELECT {cells} FROM {level.found} AS s {words.join} {level.relation.sql} AS c "  # noqa: S608 - as above
@@ -179,7 +188,8 @@ def _fill(
         )
         return statement(f"INSERT INTO {level.staged} ({columns}) {rows}")
     if len(path) == 1:
-        rows = f"SELECT {cells} FROM {picked} AS s {words.join} {level.relation.sql} AS c ON {level.by_key('c', 's')}"  # noqa: S608
+        rows = f"SELECT {cells} FROM {picked_rows(words, level, picked)} "  # noqa: S608 - names are quoted
+        rows += f"{words.join} {level.relation.sql} AS c ON {level.by_key('c', 's')}"
     else:
         parent = path[-2]
         # distinct: two rows of a customer may lead to one and the same row
@@ -188,7 +198,7 @@ def _fill(
             f"{words.join} {parent.relation.sql} AS p ON {parent.by_key('p', 's')} "
             f"{words.join} {level.relation.sql} AS c ON {level.by_join(words, 'c', 'p')}"
         )
-    return statement(f"INSERT INTO {level.staged} ({columns}) {rows}{words.lock}")
+    return statement(f"INSERT INTO {level.staged} ({columns}) {rows}{taken(words, level)}{words.lock}")
 
 
 def _rewrite(words: Words, level: Level) -> TextClause:
@@ -202,9 +212,10 @@ def _rewrite(words: Words, level: Level) -> TextClause:
     if rules.token:
         sets.append((rules.token.column, fresh_uuid(words)))
     if rules.flag:
-        sets.append((rules.flag, "TRUE"))
+        sets.append((rules.flag, flag_of(level)))
     sets += _as_it_was(level, {name for name, _ in sets})
-    return statement(words.update(level.relation, level.staged, level.by_key("c", "s"), sets), **parameters)
+    change = words.update(level.relation, level.staged, level.by_key("c", "s"), sets)
+    return knowing(level, statement(change, **parameters))
 
 
 def _as_it_was(level: Level, written: Collection[str | None]) -> list[tuple[str, str]]:
@@ -220,7 +231,8 @@ def _violations(level: Level, found: Sequence[Any]) -> TextClause:
         f"SELECT s.ord, {wrong} FROM {level.staged} AS s LEFT JOIN {level.relation.sql} AS c "  # noqa: S608
         f"ON {level.by_key('c', 's', renewed=True)} WHERE {anything} GROUP BY s.ord ORDER BY s.ord LIMIT 1"
     )
-    return statement(sql, **{name: value for each in found for name, value in each.parameters.items()})
+    values = {name: value for each in found for name, value in each.parameters.items()}
+    return knowing(level, statement(sql, **values))
 
 
 def _left(words: Words, level: Level) -> str:

@@ -7,6 +7,7 @@ from consumers.stores.rules.strategies import DIFFERS, JsonPaths
 from consumers.stores.sql.names import quote
 from consumers.stores.sql.staged.expectations import is_uuid, met
 from consumers.stores.sql.staged.levels import Level
+from consumers.stores.sql.staged.since import flag_of
 from consumers.stores.sql.staged.words import Words
 from consumers.stores.sql.verification import KEY
 
@@ -38,7 +39,7 @@ def checks(words: Words, level: Level) -> Iterator[Check]:
     if rules.token:
         yield Check(rules.token.column, f"NOT {is_uuid(words, _cell(rules.token.column))}")
     if rules.flag:
-        yield Check(rules.flag, f"{_cell(rules.flag)} IS NOT TRUE")
+        yield Check(rules.flag, f"({_cell(rules.flag)} IS TRUE) <> ({flag_of(level)})")
 
 
 def masked(words: Words, level: Level, alias: str) -> Iterator[Check]:

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,7 +12,7 @@ from consumers.stores.sql.failures import SharedFailure, not_verified
 from consumers.stores.sql.staged.plan import Stage, StagedPlan
 from consumers.stores.sql.staged.shared import Shared
 from consumers.stores.sql.unmet import unmet_rows
-from consumers.stores.sql.verification import KEY
+from consumers.stores.sql.verification import KEY, SPARED
 
 
 class StagedWork:
@@ -54,30 +54,38 @@ class StagedWork:
         connection.execute(self._plan.lock, self._customers(ids))
         return connection.execute(self._plan.kept).all()
 
-    def rewrite(self, connection: Connection, locked: Sequence[Any]) -> Rows:
-        """Rewrite these rows and all below them, and verify."""
-        wanted, rows = {row[0] for row in locked}, {}
+    def rewrite(self, connection: Connection, locked: Sequence[Any], committed: Mapping[int, int]) -> Rows:
+        """Rewrite these rows and all below them that is not newer than the command, and verify."""
+        wanted: set[int] = {row[0] for row in locked}
+        rows: Rows = {}
         if others := [{"ord": row[0]} for row in connection.execute(self._plan.kept) if row[0] not in wanted]:
             connection.execute(self._plan.forget, others)
         if wanted:
-            rows = self._rewrite(connection, secrets.randbits(63))
+            commits = json.dumps([[each, committed[each]] for each in sorted(wanted)])
+            rows = self._rewrite(connection, wanted, {KEY: secrets.randbits(63), "customers": commits})
         connection.exec_driver_sql(self._plan.drop_picked)
         return rows
 
-    def _rewrite(self, connection: Connection, key: int) -> Rows:
-        rows: Rows = {}
+    def _rewrite(self, connection: Connection, wanted: Collection[int], given: Mapping[str, Any]) -> Rows:
+        spared = {0}  # no customer's number: a list of none is written otherwise
         for stage in self._plan.stages:
             connection.exec_driver_sql(stage.drop)
             connection.exec_driver_sql(stage.create)
             if stage.shared is not None:
                 _find(connection, stage.table, stage.shared)
-            connection.execute(stage.fill, {KEY: key})
+            connection.execute(stage.fill, given)
+            if stage.spared is not None:
+                spared.update(connection.execute(stage.spared).scalars())
+        if self._plan.taken is not None:
+            wanted = connection.execute(self._plan.taken).scalars().all()
+        rows: Rows = {each: {} for each in wanted}
+        given = {**given, SPARED: sorted(spared)}
         for stage in reversed(self._plan.stages):
             if stage.change is not None:
-                connection.execute(stage.change)
+                connection.execute(stage.change, given)
                 _count(connection, stage, rows)
         for stage in self._plan.stages:
-            _verify(connection, stage, key)
+            _verify(connection, stage, given)
         for stage in self._plan.stages:
             connection.exec_driver_sql(stage.drop)
             if stage.shared is not None:
@@ -101,13 +109,13 @@ def _find(connection: Connection, table: str, shared: Shared) -> None:
 
 def _count(connection: Connection, stage: Stage, rows: Rows) -> None:
     for ordinal, count in connection.execute(stage.counts):
-        rows.setdefault(ordinal, {})[stage.table] = count
+        rows[ordinal][stage.table] = count
 
 
-def _verify(connection: Connection, stage: Stage, key: int) -> None:
+def _verify(connection: Connection, stage: Stage, given: Mapping[str, Any]) -> None:
     if stage.left is not None and connection.execute(stage.left).scalar_one():
         raise not_verified(f"{stage.table}.rows")
     if stage.violations is None:
         return
-    for _, *wrong in connection.execute(stage.violations, {KEY: key}):
+    for _, *wrong in connection.execute(stage.violations, given):
         raise not_verified(f"{stage.table}.{next(p for p, found in zip(stage.places, wrong, strict=True) if found)}")
