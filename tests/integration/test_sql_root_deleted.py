@@ -13,12 +13,12 @@ from tests.support.three_databases import BACKENDS, AnyDatabase, new_any, store_
 
 pytestmark = pytest.mark.integration
 SCHEMA = """
-CREATE TABLE subscribers (id int PRIMARY KEY, email varchar(80) NOT NULL UNIQUE);
+CREATE TABLE subscribers (id int PRIMARY KEY, email varchar(80) NOT NULL UNIQUE, made timestamp NULL);
 CREATE TABLE letters (id int PRIMARY KEY, subscriber int NOT NULL REFERENCES subscribers (id), opened varchar(20));
 CREATE INDEX letters_by_subscriber ON letters (subscriber);
 CREATE TABLE clicks (id int PRIMARY KEY, email varchar(80), address varchar(20));
 CREATE INDEX clicks_by_email ON clicks (email);
-INSERT INTO subscribers VALUES (1, 'c1'), (2, 'c2'), (3, 'c3');
+INSERT INTO subscribers (id, email) VALUES (1, 'c1'), (2, 'c2'), (3, 'c3');
 INSERT INTO letters VALUES (10, 1, 'monday'), (11, 1, 'tuesday'), (20, 2, 'friday'), (30, 3, 'friday');
 INSERT INTO clicks VALUES (100, 'c1', '192.0.2.1'), (200, 'c2', '192.0.2.2'), (300, 'c3', '192.0.2.3')
 """
@@ -38,7 +38,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnyData
 
 
 def contents(database: AnyDatabase) -> tuple[list[tuple[Any, ...]], ...]:
-    return tuple(database.rows(f"SELECT * FROM {name} ORDER BY 1") for name in ("subscribers", "letters", "clicks"))
+    columns = {"subscribers": "id, email", "letters": "*", "clicks": "*"}
+    return tuple(database.rows(f"SELECT {each} FROM {name} ORDER BY 1") for name, each in columns.items())
 
 
 GONE = (
@@ -74,7 +75,7 @@ def test_the_rows_of_the_customers_are_gone_and_the_ledger_knows(database: AnyDa
 def test_who_came_back_is_told_and_goes_with_the_next_command(database: AnyDatabase) -> None:
     store = ready(database)
     store.anonymize([task("c1"), task("c2")])
-    database.run("INSERT INTO subscribers VALUES (4, 'c1')")
+    database.run("INSERT INTO subscribers (id, email) VALUES (4, 'c1')")
 
     assert store.unmet(["c1", "c2"]) == {"c1": {"subscribers.rows": 1}}
     assert [each.outcome for each in store.anonymize([task("c1")])] == ["ALREADY_DONE"]
@@ -125,3 +126,22 @@ def test_the_connection_is_lost_half_way_and_nothing_has_gone(database: AnyDatab
             store.anonymize([task("c1")])
     assert contents(database) == before
     assert [each.outcome for each in store.anonymize([task("c1")])] == ["DONE"]
+
+
+def test_who_subscribed_after_the_command_was_committed_stays_with_all_that_is_his(database: AnyDatabase) -> None:
+    store = store_of(
+        database,
+        RULES.replace("{key: [id], rows: delete}\n  letters", "{key: [id], rows: delete, since: made}\n  letters"),
+    )
+    assert store.preflight() == []
+    database.run("UPDATE subscribers SET made = '2023-11-20 00:00:00' WHERE id = 1")
+    before = contents(database)
+
+    assert [each.outcome for each in store.anonymize([task("c1"), task("c2")])] == ["NOTHING_FOUND", "DONE"]
+
+    people, letters, clicks = contents(database)
+    assert (people, letters) == ([(1, "c1"), (3, "c3")], [*before[1][:2], before[1][3]])
+    assert clicks == [before[2][0], (200, "c2", None), before[2][2]]
+    later = task("c1", "next")._replace(committed_at=1_701_000_000_000_000)
+    assert [each.outcome for each in store.anonymize([later])] == ["DONE"]
+    assert contents(database) == GONE
