@@ -239,7 +239,7 @@ class Drawing:
     def _since(self, schema: Schema) -> None:
         """A time, of two tables at most, by which newer rows are left alone."""
         chosen = random.Random(f"since {self.dialect} {self.seed}")  # of its own: older seeds draw what they drew
-        may = [each for each in schema.tables if schema.changes_at_or_below(each)] if chosen.random() < 0.3 else []
+        may = [each for each in schema.tables if schema.changes_at_or_below(each)] if chosen.random() < 0.5 else []
         for table in chosen.sample(may, min(len(may), chosen.choice((1, 2)))):
             kind = chosen.choice(("date", "time", *(["instant"] if "instant" in TYPES[self.dialect] else [])))
             column = self._add(table, kind, nullable=chosen.random() < 0.7)
