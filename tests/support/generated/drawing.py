@@ -248,7 +248,7 @@ class Drawing:
     def _since(self, schema: Schema) -> None:
         """A time, of two tables at most, by which newer rows are left alone."""
         chosen = random.Random(f"since {self.dialect} {self.seed}")  # of its own: older seeds draw what they drew
-        may = [each for each in schema.tables if schema.changes_at_or_below(each)] if chosen.random() < 0.3 else []
+        may = [each for each in schema.tables if schema.changes_at_or_below(each)] if chosen.random() < 0.5 else []
         if any(each.keeps_shared for each in schema.tables):
             may = may[:1] if may[:1] == [schema.root] else []
         for table in chosen.sample(may, min(len(may), chosen.choice((1, 2)))):

@@ -92,10 +92,9 @@ class MariaWords:
         cut = f"CAST(date_format({cell}, '{_STARTS[to]}') AS {kind})"
         return f"CASE WHEN {cell} <> 0 THEN {cut} ELSE {cell} END"
 
-    def newer(self, cell: str, column: Column, committed: str) -> str:
+    def newer(self, cell: str, committed: str) -> str:
         """Whether it is later; a zero date is not."""
-        moment = f"TIMESTAMP'1970-01-01 00:00:00' + INTERVAL {committed} MICROSECOND"
-        return f"{cell} > CAST({moment} AS date)" if column.base == "date" else f"{cell} > {moment}"
+        return f"{cell} > TIMESTAMP'1970-01-01 00:00:00' + INTERVAL {committed} MICROSECOND"
 
     def static(self, value: StaticValue, column: Column) -> Any:
         """The value; times in UTC, without their offset, which MariaDB would refuse."""

@@ -10,7 +10,6 @@ import sqlite3
 from functools import lru_cache
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_DAY = len("2024-05-17")
 Cell = str | bytes | int | float | None
 
 
@@ -55,7 +54,7 @@ def _start(to: str, written: Cell) -> str | None:
 
 
 def _newer(written: Cell, committed: int) -> bool:
-    """Whether a time is later than so many microseconds, UTC if it names no zone; a day than theirs."""
+    """Whether a time is later than so many microseconds: UTC if it names no zone, midnight if no hour."""
     if written is None:
         return False
     if not isinstance(written, str):  # seconds since 1970, as may be: nobody has said what it counts
@@ -65,8 +64,7 @@ def _newer(written: Cell, committed: int) -> bool:
         found = dt.datetime.fromisoformat(written.strip())
     except ValueError:
         return False
-    found = found if found.tzinfo else found.replace(tzinfo=dt.UTC)
-    return found.date() > moment.date() if len(written.strip()) == _DAY else found > moment
+    return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)) > moment
 
 
 def _print(key: int, *cells: Cell) -> int:

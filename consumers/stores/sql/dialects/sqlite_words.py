@@ -82,9 +82,8 @@ class SqliteWords:
         del column
         return f"lapse_start('{to}', {cell})"
 
-    def newer(self, cell: str, column: Column, committed: str) -> str:
+    def newer(self, cell: str, committed: str) -> str:
         """Whether it is later, by what is written in the cell."""
-        del column
         return f"lapse_newer({cell}, {committed})"
 
     def static(self, value: StaticValue, column: Column) -> Any:

@@ -15,9 +15,7 @@ def since_findings(subject: Subject) -> Iterator[Finding]:
     if subject.table.since is not None:
         yield from _column(subject, subject.table.since)
         yield from _chain(subject)
-    elif (
-        not subject.is_root and not subject.table.shared
-    ):  # a shared row stays while a row that is left alone leads to it
+    elif not subject.is_root and not subject.table.shared:  # a shared row stays for who is left alone
         yield from _led_to_by_several(subject)
 
 

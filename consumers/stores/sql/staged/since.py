@@ -59,4 +59,4 @@ def knowing(level: Level, clause: TextClause) -> TextClause:
 
 def _newer(words: Words, level: Level) -> str:
     column = level.relation.columns[level.rules.since or ""]
-    return words.newer(f"c.{quote(column.name)}", column, committed(level))
+    return words.newer(f"c.{quote(column.name)}", committed(level))

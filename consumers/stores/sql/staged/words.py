@@ -90,8 +90,8 @@ class Words(Protocol):
     def start(self, to: Literal["year", "month", "day"], cell: str, column: Column) -> str:
         """The first instant of the cell's year, month or day."""
 
-    def newer(self, cell: str, column: Column, committed: str) -> str:
-        """Whether the time in the cell is later than so many microseconds; not true of NULL, nor of the same day."""
+    def newer(self, cell: str, committed: str) -> str:
+        """Whether the time in the cell is later than so many microseconds; not true of NULL. A day is its midnight."""
 
     def static(self, value: StaticValue, column: Column) -> Any:
         """The value as it is bound for this column."""
