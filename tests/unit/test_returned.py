@@ -54,6 +54,24 @@ def test_said_twice_before_it_is_folded_it_is_one_event() -> None:
     assert told(once, again_of(known), "lapse.events-0-100") == once
 
 
+def test_the_newest_statement_of_his_own_product_is_said_again_as_what_it_was() -> None:
+    ended, moved = schedule(occurred=1), postpone(occurred=2, until=3)
+    assert (again_of(done(ended)).kind, again_of(done(ended)).register.date) == ("schedule", 1)
+    assert (again_of(done(ended, moved)).kind, again_of(done(ended, moved)).register.date) == ("postpone", 3)
+    assert again_of(done(moved, schedule(occurred=4))).kind == "schedule"
+    # as of a tie the postpone counts
+    assert again_of(done(ended, postpone(occurred=1, until=3))).kind == "postpone"
+    another = done(ended)._replace(customer_id="another")
+    assert again_of(another).register.event_id != again_of(done(ended)).register.event_id
+
+
+def test_a_product_of_another_kind_has_nothing_to_say() -> None:
+    loans, cards = purpose(products=frozenset({"loan"})), purpose(products=frozenset({"card"}))
+    known = done(schedule("loan/1", occurred=1))
+    assert said_again(known, loans, policy(loans)) is not None
+    assert said_again(known, cards, policy(cards)) is None
+
+
 def test_who_came_back_by_himself_is_left_alone_until_he_is_due() -> None:
     known = done(schedule(occurred=1))
     back = fold(known, [schedule("loan/2", NOW - DAY)], RULES, NOW).item
