@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from consumers.stores.rules.strategies import DECLARED, FAMILIES, AnyStrategy
-from consumers.stores.sql.preflight.masks import longest
+from consumers.stores.rules.declared import FAMILIES, Family
+from consumers.stores.rules.strategies import DECLARED, AnyStrategy
+from consumers.stores.rules.urls import Backend
 from tests.support.other_databases import OtherDatabase, new_mariadb, new_sqlite
 from tests.support.sql_store import RULES, Database, new_database, task
 
 pytestmark = pytest.mark.integration
-TYPES: Mapping[str, Mapping[str, str]] = {
+TYPES: Mapping[Backend, Mapping[Family, str]] = {
     "postgresql": {
         "text": "varchar(80)",
         "whole": "integer",
@@ -49,7 +50,6 @@ TYPES: Mapping[str, Mapping[str, str]] = {
         "other": "blob",
     },
 }
-NOT_THERE = {"postgresql": {("json", "text")}, "mariadb": set[tuple[str, str]](), "sqlite": {("bucket", "numeric")}}
 UUID = "01234567-89ab-4def-8123-456789abcdef"
 VALUES = {
     "text": "'CANARY value'",
@@ -72,7 +72,7 @@ FORMS = {
     "hash": "{hash: {accept_reversible: for the test}}",
     "partial_mask": "{partial_mask: {characters: 4, accept_reversible: for the test}}",
 }
-Pair = tuple[str, str]
+Pair = tuple[str, Family]
 
 
 def form(kind: str, family: str) -> str:
@@ -86,10 +86,10 @@ def form(kind: str, family: str) -> str:
 class Cells:
     """A table `cells` with a column for every strategy on every family of types the database has."""
 
-    def __init__(self, backend: str, database: Database | OtherDatabase, schema: str) -> None:
+    def __init__(self, backend: Backend, database: Database | OtherDatabase, schema: str) -> None:
         self.families = TYPES[backend]
         self.pairs = [(kind, family) for kind in DECLARED for family in self.families]
-        self.fitting = [(k, f) for k, f in self.pairs if f in DECLARED[k].types and (k, f) not in NOT_THERE[backend]]
+        self.fitting = [(k, f) for k, f in self.pairs if f in DECLARED[k].types[backend]]
         self.database, self.schema = database, schema
         columns = [f"{kind}_{family} {self.families[family]}" for kind, family in self.pairs]
         own = "id varchar(64) PRIMARY KEY, done boolean NOT NULL DEFAULT false"
@@ -139,7 +139,7 @@ def cells(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_every_strategy_is_declared_on_families_there_are() -> None:
-    assert all(declared.types <= FAMILIES for declared in DECLARED.values())
+    assert all(declared.types.keys() == TYPES.keys() for declared in DECLARED.values())
     assert set(TYPES["postgresql"]) == FAMILIES
 
 
@@ -167,7 +167,7 @@ def test_cells_are_what_their_strategy_declares(cells: Cells) -> None:
         assert not declared.differs or one[pair] != old[pair], pair
         assert one[pair] is not None or pair[0] == "set_null" or pair[1] == "other", pair
     for kind, strategy in masked(cells).items():
-        assert not longest(strategy) or len(one[kind, "text"]) == longest(strategy), kind
+        assert not strategy.longest or len(one[kind, "text"]) == strategy.longest, kind
 
 
 def masked(cells: Cells) -> Mapping[str, AnyStrategy]:
