@@ -17,9 +17,26 @@ BROKEN = {
         for each in (
             *("NoStrategy", "Abstract", "Undeclared", "UnknownTypes", "UnknownDatabase", "UnknownNull"),
             *("UniqueAndRepeating", "Unaccepted", "AcceptedForNothing", "Bounded", "Raising"),
-            *("WithoutSql", "WithQuery", "WithOthers", "WithSyntax", "WithParameters", "Nested", "Untold", "Lazy"),
+            *(
+                "WithoutSql",
+                "WithQuery",
+                "WithOthers",
+                "WithSyntax",
+                "WithParameters",
+                "Nested",
+                "Untold",
+                "Lazy",
+                "OnlyThere",
+            ),
         )
     },
+}
+LYING = {
+    name: f"tests.support.acme.lying:{name.title().replace('_', '')}"
+    for name in (
+        *("plain", "of_dates", "short", "null_replaced", "never_null", "repeating", "drawn", "unique", "differing"),
+        *("expects_more", "expects_less", "restless", "forgetting", "elsewhere"),
+    )
 }
 STRATEGIES = {
     "fixed_length": f"{ACME}:FixedLength",

@@ -1,11 +1,14 @@
 """A strategy of somebody else: found by its entry point, read as ours are, told by its package where it is not fit."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from consumers.stores import (
+    Cell,
+    CustomStrategy,
     Rules,
     RulesError,
     load_sql_rules,
@@ -22,6 +25,7 @@ from tests.support.json_schema import mismatches
 from tests.support.sql_store import RULES
 
 FIXED = "phone: {fixed_length: {letters: 12}}"
+MANUAL = Path(__file__).parents[2] / "docs" / "rules.md"
 PLACE = "tables.customers.mask.phone"
 
 
@@ -193,3 +197,14 @@ def test_schema_goes_without_types_it_cannot_tell(installed: Installed) -> None:
     installed.add(GROUP, BROKEN, package="bad-lapse")
     document = json.loads(json.dumps(read_yaml(written("phone: {untold: {any: thing}}")), default=str))
     assert mismatches(rules_schema(), document) == []
+
+
+def test_the_manuals_example_is_read(installed: Installed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = re.search(r"```python\n(from typing import ClassVar\n.*?)```", MANUAL.read_text("utf-8"), re.DOTALL)
+    assert code
+    (tmp_path / "acme_lapse.py").write_text(code[1])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    installed.add(GROUP, {"of_the_manual": "acme_lapse:FixedLength"}, package="manual")
+    strategy = loaded(tmp_path, "phone: {of_the_manual: {letters: 3}}")
+    assert isinstance(strategy, CustomStrategy)
+    assert (strategy.longest, strategy.rewritten(Cell("c.phone", "text", "sqlite")).parameters) == (3, {"all": "XXX"})

@@ -42,5 +42,5 @@ class Declaring(Frozen):
 
     @property
     def longest(self) -> int:
-        """Letters of what it makes, digits of a number; 0 where it is never longer than what was there."""
+        """Letters, or digits before the point: no new value has more, unless what was there had as many."""
         return 0

@@ -101,6 +101,12 @@ class Untold(FixedLength):
     any: Callable[[], int]
 
 
+class OnlyThere(FixedLength):
+    """Fit: it knows PostgreSQL only."""
+
+    declared: ClassVar[Declared] = Declared({"postgresql": frozenset({"text"})})
+
+
 class WithoutSql(FixedLength):
     """It gives no SQL."""
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from consumers.stores import Cell, CustomStrategy, Declared, Expression, Reason, everywhere
 
 NAMES = ("Robin", "Kim", "Sasha", "Alex")
+_DRAWN = {"postgresql": "floor(random() * 4)", "mariadb": "floor(rand() * 4)", "sqlite": "abs(random() % 4)"}
 _MATCHES = {"postgresql": "~", "mariadb": "REGEXP", "sqlite": "REGEXP"}
 
 
@@ -35,9 +36,7 @@ class FixedLength(CustomStrategy):
 class AnyName(CustomStrategy):
     """The cell becomes one of four first names, drawn anew for each row; NULL too."""
 
-    declared: ClassVar[Declared] = Declared(
-        {"postgresql": frozenset({"text"}), "sqlite": frozenset({"text"})}, null="replaced", repeats=False
-    )
+    declared: ClassVar[Declared] = Declared(everywhere("text"), null="replaced", repeats=False)
 
     @property
     def longest(self) -> int:
@@ -46,7 +45,7 @@ class AnyName(CustomStrategy):
 
     def rewritten(self, cell: Cell) -> Expression:
         """Drawn by the database."""
-        drawn = "floor(random() * 4)" if cell.backend == "postgresql" else "abs(random() % 4)"
+        drawn = _DRAWN[cell.backend]
         cases = " ".join(f"WHEN {number} THEN {{{{n{number}}}}}" for number in range(len(NAMES)))
         return Expression(f"CASE {drawn} {cases} END", _bound())
 
