@@ -98,6 +98,7 @@ CASES: Mapping[str, Callable[[StrategySubject], None]] = {
     "unique": SUITE.test_rows_stay_different_where_it_declares_so,
     "differing": SUITE.test_no_cell_keeps_its_value_where_it_declares_so,
     "expects_more": LEAVES,
+    "expects_nothing": LEAVES,
     "expects_less": SUITE.test_old_values_are_told_from_what_it_leaves,
     "restless": SUITE.test_what_it_has_left_can_be_masked_again,
     "forgetting": SUITE.test_two_who_are_alike_cannot_be_told_apart_unless_it_can_be_reversed,

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from consumers.domain.errors import PermanentError
+from consumers.domain.errors import PermanentError, TransientError
 from consumers.stores import SqlStore
+from consumers.stores.sql.preflight import customs
 from tests.support.installed import BROKEN, GROUP, STRATEGIES, Installed
 from tests.support.sql_store import Database, task
 from tests.support.three_databases import BACKENDS, AnyDatabase, new_any, store_of
@@ -28,8 +29,12 @@ def people(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     site = Installed(tmp_path / "site", monkeypatch)
     site.add(GROUP, STRATEGIES)
     site.add(GROUP, BROKEN, package="bad-lapse")
-    quoted = PEOPLE if request.param != "mariadb" else PEOPLE.replace('"First ""{{x}}"" name"', '`First "{{x}}" name`')
-    with new_any(request, tmp_path, quoted) as database:
+    schema = {
+        "postgres": PEOPLE,
+        "mariadb": PEOPLE.replace('"First ""{{x}}"" name"', '`First "{{x}}" name`'),
+        "sqlite": PEOPLE.replace("NOT NULL, ", "COLLATE NOCASE NOT NULL, ", 1),
+    }[request.param]
+    with new_any(request, tmp_path, schema) as database:
         yield database
 
 
@@ -102,6 +107,21 @@ def test_preflight_refuses_what_would_fail(people: AnyDatabase, masked: str, cod
     assert said in found.message
     assert found.repair
     assert "CANARY" not in found.message
+
+
+def test_each_that_the_database_does_not_take_is_told(people: AnyDatabase) -> None:
+    masked = ("phone: {with_syntax: {letters: 3}}", "login: {with_draws: {letters: 3}}", "segment: empty")
+    found = store(people, *masked).preflight()
+    assert [(each.code, each.place) for each in found] == [
+        ("strategy", "tables.people.mask.phone"),
+        ("strategy", "tables.people.mask.login"),
+    ]
+
+
+def test_preflight_that_cannot_ask_comes_again(people: AnyDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(customs, "classify", lambda _: TransientError("away", code="08006"))
+    with pytest.raises(TransientError, match="away"):
+        store(people, "phone: {with_syntax: {letters: 3}}").preflight()
 
 
 def test_a_text_that_does_not_fit_is_refused_with_the_repair(people: AnyDatabase) -> None:

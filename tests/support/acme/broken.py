@@ -147,6 +147,16 @@ class WithSyntax(FixedLength):
         return Expression(f"({cell.sql} =")
 
 
+class WithDraws(FixedLength):
+    """It looks at other cells as well, and may stand under a unique constraint."""
+
+    declared: ClassVar[Declared] = Declared(TEXT, repeats=False, unique=True)
+
+    def rewritten(self, cell: Cell) -> Expression:
+        """Another column."""
+        return Expression(f"{cell.sql} || segment")
+
+
 class WithParameters(FixedLength):
     """It uses a parameter it does not give."""
 

@@ -116,6 +116,14 @@ class ExpectsMore(Plain):
         return Expression(f"{cell.sql} = 'Y'")
 
 
+class ExpectsNothing(Plain):
+    """It cannot say whether a cell is as it leaves it."""
+
+    def met(self, cell: Cell) -> Expression:
+        """Neither true nor false."""
+        return Expression(f"CASE WHEN {cell.sql} = '' THEN 1 = 1 END")
+
+
 class ExpectsLess(Plain):
     """It expects any letter, which most old values have as well."""
 
