@@ -33,7 +33,7 @@ def _test(arguments: list[str]) -> int:
 
 
 def _conformance(arguments: list[str]) -> int:
-    return _become("-m", "pytest", "tests/contract/test_store.py", *arguments)
+    return _become("-m", "pytest", "tests/contract/test_store.py", "tests/contract/test_strategy.py", *arguments)
 
 
 def _simulate(arguments: list[str]) -> int:

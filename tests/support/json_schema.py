@@ -94,4 +94,5 @@ _CHECKS: Mapping[str, Callable[[Any, Any], bool]] = {
     "minProperties": lambda least, value: not isinstance(value, dict) or len(value) >= least,
     "exclusiveMaximum": lambda most, value: not _is("integer", value) or value < most,
     "minimum": lambda least, value: isinstance(value, bool) or not isinstance(value, int | float) or value >= least,
+    "maximum": lambda least, value: isinstance(value, bool) or not isinstance(value, int | float) or value <= least,
 }

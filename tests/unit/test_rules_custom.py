@@ -7,6 +7,7 @@ import pytest
 
 from consumers.adapters.clock import SystemClock
 from consumers.stores import RulesError, load_rules, markdown, open_store, outlook, register, rules_digest, suits
+from consumers.stores.rules import entries
 from tests.support.acme import Letters, LettersRules
 from tests.support.command_line import run
 
@@ -35,6 +36,7 @@ def bring(folder: Path, *targets: str) -> None:
         package.mkdir(parents=True, exist_ok=True)
         (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: acme-{number}\nVersion: 1.0\n")
         (package / "entry_points.txt").write_text(f"[lapse.stores]\nletters = {target}\n")
+    entries.forget()
 
 
 def refusal(file: Path) -> str:
@@ -69,7 +71,7 @@ def test_a_kind_nobody_brings_is_refused(file: Path) -> None:
 @pytest.mark.parametrize(
     ("targets", "said"),
     [
-        (("nowhere.at.all:Rules",), "cannot be loaded (ModuleNotFoundError)"),
+        (("nowhere.at.all:Rules",), "nowhere.at.all:Rules of acme-0 1.0 cannot be loaded (ModuleNotFoundError)"),
         (("tests.support.acme:Nothing",), "cannot be loaded (AttributeError)"),
         (("tests.support.acme:Letters",), "is no subclass of consumers.stores.CustomRules"),
         ((FINE, FINE), "several packages bring it"),

@@ -9,11 +9,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
 from typing import Literal
 
 from consumers.domain.work import Finding
 from consumers.ports import Clock, LedgeredStore
+from consumers.stores.rules.entries import Unfit, brought
 from consumers.stores.rules.model import Purpose, Rules, Service
 from consumers.stores.rules.s3 import S3Rules
 from consumers.stores.rules.shapes import Frozen
@@ -54,28 +54,7 @@ AnyRules = Rules | S3Rules | CustomRules
 
 def custom_kind(kind: object) -> type[CustomRules] | Finding | None:
     """The rules of this kind; a finding where what is installed is not fit; None: nobody brings this kind."""
-    found = [each for each in entry_points(group=GROUP) if each.name == kind]
-    if not found:
-        return None
-    if len(found) > 1:
-        return _unfit(
-            f"several packages bring it: {', '.join(each.value for each in found)}.", "uninstall all but one."
-        )
-    return _loaded(found[0])
-
-
-def _loaded(entry: EntryPoint) -> type[CustomRules] | Finding:
-    try:
-        brought = entry.load()
-    except Exception as error:  # noqa: BLE001 - whatever the import of somebody else's code raises
-        return _unfit(f"its entry point {entry.value} cannot be loaded ({type(error).__name__}).", _MEND)
-    if isinstance(brought, type) and issubclass(brought, CustomRules):
-        return brought
-    return _unfit(f"its entry point {entry.value} is no subclass of consumers.stores.CustomRules.", _MEND)
-
-
-_MEND = "mend or update the package that brings it."
-
-
-def _unfit(message: str, repair: str) -> Finding:
-    return Finding("kind", "store.kind", message, repair)
+    found = brought(GROUP, str(kind), CustomRules)
+    if isinstance(found, Unfit):
+        return Finding("kind", "store.kind", *found)
+    return found.cls if found else None

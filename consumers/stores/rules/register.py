@@ -24,9 +24,10 @@ def register(rules: AnyRules) -> dict[str, Any]:
     """The register of one service as plain JSON values.
 
     `tables` says for each mapped table what happens to its rows and columns; `since` by which time newer rows are left
-    alone; `reversible` of a masked one why it is accepted that its strategy can be reversed, else null; `ignored` which
-    tables are left alone and why, `accepted` which findings of pre-flight somebody answers for; `links` lists every
-    column kept by which rows can be joined or traced to a customer, the ledger's included.
+    alone; `reversible` of a masked one why it is accepted that its strategy can be reversed, else null, `package` who
+    brings its strategy, null if it is one of ours; `ignored` which tables are left alone and why, `accepted` which
+    findings of pre-flight somebody answers for; `links` lists every column kept by which rows can be joined or traced
+    to a customer, the ledger's included.
     A service on S3 has `bucket` and `objects` instead, one on a store of somebody else `kind` and `groups`.
     """
     if isinstance(rules, CustomRules):
@@ -88,6 +89,7 @@ def _table(rules: Rules, name: str, table: Table) -> dict[str, Any]:
                 "becomes": _becomes(strategy),
                 "meaning": (getdoc(type(strategy)) or "").partition("\n")[0],
                 "reversible": getattr(strategy, "accept_reversible", None),
+                "package": getattr(strategy, "package", None),
             }
             for column, strategy in table.mask.items()
         ],
@@ -101,7 +103,8 @@ def _becomes(strategy: BaseModel) -> str:
     """The strategy with its arguments, as near to the file as one line allows."""
     fields = strategy.model_dump(mode="json", exclude_none=True)
     kind = fields.pop("kind")
-    fields.pop("accept_reversible", None)
+    for told_apart in ("accept_reversible", "package"):
+        fields.pop(told_apart, None)
     if isinstance(strategy, JsonPaths):
         # values set are in the file; the register says which paths
         paths = (

@@ -72,7 +72,8 @@ def _table(table: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _masked(column: Mapping[str, Any]) -> str:
-    return "masked, can be reversed" if column["reversible"] else "masked"
+    masked = "masked, can be reversed" if column["reversible"] else "masked"
+    return f"{masked}, by {column['package']}" if column["package"] else masked
 
 
 def _reversible(table: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -1,13 +1,14 @@
 """The JSON Schema of a database's rules file, so that an editor completes and checks it as it is written.
 
-It is the models' own, with strategies and the ledger in the short forms a file has. It knows less than `load_rules`: a
-contradiction between two places passes it.
+It is the models' own, with strategies and the ledger in the short forms a file has, and with the strategies that other
+packages installed here bring. It knows less than `load_rules`: a contradiction between two places passes it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from consumers.stores.rules.forms import AVAILABLE, BARE
+from consumers.stores.rules.custom_strategies import OWN, CustomStrategy
+from consumers.stores.rules.forms import AVAILABLE, BARE, installed
 from consumers.stores.rules.model import Rules
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -15,12 +16,15 @@ Schema = dict[str, Any]
 
 
 def rules_schema() -> Schema:
-    """The schema, as plain JSON values; the same on every call."""
+    """The schema, as plain JSON values; the same on every call in a process."""
     schema = _mended(Rules.model_json_schema())
     for name, definition in schema["$defs"].items():
         kind = definition.get("properties", {}).get("kind", {}).get("const")
         if kind in AVAILABLE:
             schema["$defs"][name] = _as_written(kind, definition)
+    for name, strategy in installed():
+        schema["$defs"] |= _brought(name, strategy)
+        schema["$defs"]["Table"]["properties"]["mask"]["additionalProperties"]["oneOf"].append(_refer(name))
     schema["properties"]["ledger"]["anyOf"] = [{"$ref": "#/$defs/Ledger"}, {"const": "none"}]
     return {"$schema": DIALECT, **schema, "title": "Lapse rules"}
 
@@ -47,6 +51,24 @@ def _as_written(kind: str, definition: Schema) -> Schema:
     argument = special(fields) if special else _object(fields, definition.get("required", ()))
     written = _object({kind: argument}, (kind,))
     return {**({"anyOf": [{"const": kind}, written]} if kind in BARE else written), **told}
+
+
+def _brought(name: str, strategy: type[CustomStrategy]) -> Schema:
+    """A strategy of another package by its name, beside what it refers to."""
+    try:
+        made = _mended(strategy.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}"))
+    except Exception:  # noqa: BLE001 - of somebody else's types; an editor can do without
+        return {name: {"anyOf": [{"const": name}, _object({name: {}}, (name,))]}}
+    fields = {field: each for field, each in made["properties"].items() if field not in OWN}
+    required = [field for field in made.get("required", ()) if field not in OWN]
+    written = _object({name: _object(fields, required)}, (name,))
+    told = {"description": made.get("description", "")}
+    inner = {f"{name}.{each}": definition for each, definition in made.get("$defs", {}).items()}
+    return {name: {**(written if required else {"anyOf": [{"const": name}, written]}), **told}, **inner}
+
+
+def _refer(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
 
 
 def _truncate(fields: Mapping[str, Schema]) -> Schema:

@@ -30,18 +30,20 @@
 (-) Who comes back with the value he had, and is anonymized again, gets the same one.
 (+) Twelve random digits: where two meet, the constraint refuses the batch and each customer gets others on his own.
 What must be true of a cell afterwards, whatever it held before, is in `stores.sql.expectations`. The table is told once
-more as values, `DECLARED`, which pre-flight and verification read.
+more as values, `declared` and `longest`, which pre-flight and verification read.
 """
 
 import datetime as dt
 import re
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, Self
+from typing import ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from consumers.stores.rules.custom_strategies import CustomStrategy
+from consumers.stores.rules.declared import FAMILIES, Declared, Declaring, everywhere
 from consumers.stores.rules.json_paths import Path, Paths, Value, checked
-from consumers.stores.rules.shapes import Frozen, Reason
+from consumers.stores.rules.shapes import Reason
 
 _DOMAIN = r"^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$"
 UUID_LENGTH = 36
@@ -52,62 +54,94 @@ TOKEN_LENGTH = 32
 HASH_LENGTH = 64
 
 StaticValue = str | bool | int | float | dt.datetime | dt.date
+_TEXT = everywhere("text")
+_FRESH = Declared(_TEXT, repeats=False, unique=True, differs=True)
 
 
-class SetNull(Frozen):
+class SetNull(Declaring):
     """The cell becomes NULL."""
 
+    declared: ClassVar[Declared] = Declared(everywhere(*FAMILIES), may_be_null=True)
     kind: Literal["set_null"] = "set_null"
 
 
-class Static(Frozen):
+class Static(Declaring):
     """The cell becomes one value, the same for everyone; NULL is overwritten too."""
 
+    declared: ClassVar[Declared] = Declared(everywhere(*(FAMILIES - {"json", "other"})), null="replaced")
     kind: Literal["static"] = "static"
     value: StaticValue
 
+    @property
+    def longest(self) -> int:
+        """Letters, or digits before the point."""
+        value = self.value
+        return len(str(abs(int(value))) if isinstance(value, int | float) else str(value))
 
-class Empty(Frozen):
+
+class Empty(Declaring):
     """The cell becomes the empty text."""
 
+    declared: ClassVar[Declared] = Declared(_TEXT)
     kind: Literal["empty"] = "empty"
 
 
-class Zeros(Frozen):
+class Zeros(Declaring):
     """The cell becomes the zero of its type."""
 
+    declared: ClassVar[Declared] = Declared(everywhere("text", "whole", "numeric", "float", "date"))
     kind: Literal["zeros"] = "zeros"
 
 
-class Redact(Frozen):
+class Redact(Declaring):
     """The cell keeps its length and its ASCII punctuation; all else becomes X."""
 
+    declared: ClassVar[Declared] = Declared(_TEXT)
     kind: Literal["redact"] = "redact"
 
 
-class UniqueToken(Frozen):
+class UniqueToken(Declaring):
     """The cell becomes a fresh random UUID."""
 
+    declared: ClassVar[Declared] = _FRESH._replace(types=everywhere("text", "uuid"))
     kind: Literal["unique_token"] = "unique_token"
 
+    @property
+    def longest(self) -> int:
+        """Letters of the new value."""
+        return UUID_LENGTH
 
-class UniqueEmail(Frozen):
+
+class UniqueEmail(Declaring):
     """The cell becomes a fresh address at `domain`."""
 
+    declared: ClassVar[Declared] = _FRESH
     kind: Literal["unique_email"] = "unique_email"
     domain: str = Field(pattern=re.compile(_DOMAIN))
 
+    @property
+    def longest(self) -> int:
+        """Letters of the new value."""
+        return EMAIL_OVERHEAD + len(self.domain)
 
-class UniquePhone(Frozen):
+
+class UniquePhone(Declaring):
     """The cell becomes a fresh number of country code 999, which is nobody's: any other may be somebody's."""
 
+    declared: ClassVar[Declared] = _FRESH
     kind: Literal["unique_phone"] = "unique_phone"
     prefix: Literal["+999", "00999", "999"] = "+999"
 
+    @property
+    def longest(self) -> int:
+        """Letters of the new value."""
+        return len(self.prefix) + PHONE_DIGITS
 
-class Template(Frozen):
+
+class Template(Declaring):
     """The cell becomes `text` with 32 fresh hexadecimal digits where {token} stands, once."""
 
+    declared: ClassVar[Declared] = _FRESH
     kind: Literal["template"] = "template"
     text: str = Field(pattern=r"^[^{}]*\{token\}[^{}]*$")
 
@@ -117,32 +151,46 @@ class Template(Frozen):
         return self.text.partition(TOKEN)[0]
 
     @property
-    def length(self) -> int:
+    def longest(self) -> int:
         """Letters of the new value."""
         return len(self.text) - len(TOKEN) + TOKEN_LENGTH
 
 
-class Truncate(Frozen):
+class Truncate(Declaring):
     """The cell keeps its coarse part: `to` for dates, the first `characters` for text."""
 
+    declared: ClassVar[Declared] = Declared(everywhere("text", "date"))
     kind: Literal["truncate"] = "truncate"
     to: Literal["year", "month", "day"] | None = None
     characters: int | None = Field(default=None, ge=1)
 
 
-class Bucket(Frozen):
+class Bucket(Declaring):
     """The cell becomes the multiple of `size` at or below it."""
 
+    declared: ClassVar[Declared] = Declared(
+        # SQLite keeps decimals as floating numbers, which no size divides exactly
+        {**everywhere("whole", "numeric"), "sqlite": frozenset({"whole"})}
+    )
     kind: Literal["bucket"] = "bucket"
     size: int = Field(ge=2, lt=2**63)
 
+    @property
+    def longest(self) -> int:
+        """Letters of the new value."""
+        return len(str(self.size))
 
-class JsonPaths(Frozen):
+
+class JsonPaths(Declaring):
     """The document loses the paths of `remove`, and has a value at those of `set` that it has.
 
     `other_paths`: refuse fails who has a value at any other path that `keep` does not name, with its reason.
     """
 
+    declared: ClassVar[Declared] = Declared(
+        # documents in text: PostgreSQL has types for them
+        {**everywhere("text", "json"), "postgresql": frozenset({"json"})}
+    )
     kind: Literal["json"] = "json"
     remove: Paths = ()
     set: Mapping[Path, Value] = Field(default_factory=dict)
@@ -160,22 +208,31 @@ class JsonPaths(Frozen):
         return self
 
 
-class Hash(Frozen):
+class Hash(Declaring):
     """The cell becomes the SHA-256 of its text, from which who hashes every possible value reads the old one."""
 
+    declared: ClassVar[Declared] = Declared(
+        _TEXT, differs=True, reversible="who hashes every possible value finds the old one again"
+    )
     kind: Literal["hash"] = "hash"
     accept_reversible: Reason
 
+    @property
+    def longest(self) -> int:
+        """Letters of the new value."""
+        return HASH_LENGTH
 
-class PartialMask(Frozen):
+
+class PartialMask(Declaring):
     """The cell keeps its last `characters` letters, by which a person may be told from others."""
 
+    declared: ClassVar[Declared] = Declared(_TEXT, reversible="what is left of a value tells a person from others")
     kind: Literal["partial_mask"] = "partial_mask"
     characters: int = Field(ge=1)
     accept_reversible: Reason
 
 
-AnyStrategy = (
+BuiltIn = (
     SetNull
     | Static
     | Empty
@@ -191,45 +248,8 @@ AnyStrategy = (
     | Hash
     | PartialMask
 )
+AnyStrategy = BuiltIn | CustomStrategy
 
 
-class Declared(NamedTuple):
-    """What a strategy promises of every cell, whatever its arguments; checked on a database of each kind.
-
-    `types` are families of column types; `null` is what becomes of NULL; `repeats`: the same value becomes the same, so
-    that it cannot stand under a unique constraint; `differs`: never the old value again.
-    """
-
-    types: frozenset[str]
-    null: Literal["stays", "replaced"] = "stays"
-    repeats: bool = True
-    differs: bool = False
-
-    @property
-    def unique(self) -> bool:
-        """Whether rows stay different, so that a unique constraint may hold them."""
-        return not self.repeats
-
-
-_TEXT = frozenset({"text"})
-_NUMBERS = frozenset({"whole", "numeric", "float"})
-FAMILIES = _TEXT | _NUMBERS | {"date", "uuid", "enum", "boolean", "json", "other"}
-_FRESH = Declared(_TEXT, repeats=False, differs=True)
-DECLARED: Mapping[str, Declared] = {
-    "set_null": Declared(FAMILIES),
-    "static": Declared(FAMILIES - {"json", "other"}, null="replaced"),
-    "empty": Declared(_TEXT),
-    "zeros": Declared(_TEXT | _NUMBERS | {"date"}),
-    "redact": Declared(_TEXT),
-    "unique_token": _FRESH._replace(types=_TEXT | {"uuid"}),
-    "unique_email": _FRESH,
-    "unique_phone": _FRESH,
-    "template": _FRESH,
-    "truncate": Declared(_TEXT | {"date"}),
-    "bucket": Declared(frozenset({"whole", "numeric"})),
-    "json": Declared(_TEXT | {"json"}),
-    "hash": Declared(_TEXT, differs=True),
-    "partial_mask": Declared(_TEXT),
-}
+DECLARED: Mapping[str, Declared] = {each.model_fields["kind"].default: each.declared for each in get_args(BuiltIn)}
 UNIQUE = tuple(kind for kind, declared in DECLARED.items() if declared.unique)
-DIFFERS = tuple(kind for kind, declared in DECLARED.items() if declared.differs)

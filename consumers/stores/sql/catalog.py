@@ -5,10 +5,24 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from consumers.stores.rules.declared import Family
 from consumers.stores.sql import catalog_queries as ask
 from consumers.stores.sql.names import qualified
 
 TableName = tuple[str, str]  # schema, name
+_BITS = {"int1": 8, "int2": 16, "int3": 24, "int4": 32, "int8": 64}
+INTEGERS = {name: range(-(2 ** (bits - 1)), 2 ** (bits - 1)) for name, bits in _BITS.items()}
+INTEGERS |= {f"u{name}": range(2**bits) for name, bits in _BITS.items()}
+_FAMILIES: Mapping[str, Family] = {
+    **dict.fromkeys(INTEGERS, "whole"),
+    "numeric": "numeric",
+    "float4": "float",
+    "float8": "float",
+    "bool": "boolean",
+    "uuid": "uuid",
+    "json": "json",
+    "jsonb": "json",
+}
 
 
 class Column(NamedTuple):
@@ -41,6 +55,13 @@ class Column(NamedTuple):
     def is_date(self) -> bool:
         """Whether it holds a day, with or without a time."""
         return self.base in {"date", "timestamp", "timestamptz"}
+
+    @property
+    def family(self) -> Family:
+        """What strategies call the type."""
+        if self.is_text or self.is_date:
+            return "text" if self.is_text else "date"
+        return "enum" if self.category == "E" else _FAMILIES.get(self.base, "other")
 
 
 class Index(NamedTuple):

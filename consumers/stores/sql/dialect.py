@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.types import TypeEngine
 
 from consumers.domain.work import Finding, LedgerRow, Proof
+from consumers.stores.rules.custom_strategies import CustomStrategy, Expression
 from consumers.stores.rules.model import Rules, Token
 from consumers.stores.sql.catalog import Catalog, Check, Column, ForeignKey, Index, Relation, Trigger
 from consumers.stores.sql.ledger import Entry
@@ -128,8 +129,8 @@ class Dialect(Protocol):
     def ledger_columns(self) -> Mapping[str, str]:
         """Name and type of the columns a ledger needs."""
 
-    def unfit(self, kind: str, column: Column) -> bool:
-        """Whether a strategy that works on such a column elsewhere does not here."""
+    def made(self, strategy: CustomStrategy, column: Column) -> tuple[Expression, Expression]:
+        """New value and expectation of the cell `c.column`; the names of their parameters differ."""
 
     def token_fits(self, column: Column) -> bool:
         """Whether a token of such a column keeps those unique who have none yet."""

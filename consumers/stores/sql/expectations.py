@@ -7,6 +7,7 @@ time, it must differ from the old one even so.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from consumers.stores.rules.custom_strategies import CustomStrategy, Expression
 from consumers.stores.rules.strategies import (
     HASH_LENGTH,
     PHONE_DIGITS,
@@ -22,10 +23,11 @@ from consumers.stores.rules.strategies import (
     UniquePhone,
 )
 from consumers.stores.sql.catalog import Column
+from consumers.stores.sql.custom import expected
 from consumers.stores.sql.documents import bound, is_remade
 from consumers.stores.sql.expressions import (
     SIGNS,
-    Expression,
+    cell_of,
     from_template,
     part_masked,
     static_text,
@@ -41,7 +43,10 @@ _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
 
 def met(strategy: AnyStrategy, column: Column, alias: str, parameter: str) -> Expression:
     """True, never NULL, where `alias.column` is as the strategy leaves it. `parameter`: a free name to bind a value."""
-    return _BUILDERS[strategy.kind](strategy, column, f"{alias}.{quote(column.name)}", parameter)
+    cell = f"{alias}.{quote(column.name)}"
+    if isinstance(strategy, CustomStrategy):
+        return expected(strategy, cell_of(column, cell), cell, parameter)
+    return _BUILDERS[strategy.kind](strategy, column, cell, parameter)
 
 
 def is_uuid(cell: str) -> str:

@@ -1,8 +1,9 @@
 """One SQL expression per strategy; random values are made in the database, one per row. The table is in strategies."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from consumers.stores.rules.custom_strategies import Cell, CustomStrategy, Expression
 from consumers.stores.rules.strategies import (
     PHONE_DIGITS,
     TOKEN,
@@ -23,6 +24,7 @@ from consumers.stores.rules.strategies import (
     Zeros,
 )
 from consumers.stores.sql.catalog import Column
+from consumers.stores.sql.custom import new_value
 from consumers.stores.sql.documents import bound, remade
 from consumers.stores.sql.names import quote
 
@@ -31,17 +33,18 @@ SIGNS = r"\x01-/:-@[-`{-\x7f"
 _HEXADECIMAL = "replace(CAST(gen_random_uuid() AS text), '-', '')"
 
 
-class Expression(NamedTuple):
-    """SQL with `{{name}}` parameters, and their values, which come from the rules."""
-
-    sql: str
-    parameters: Mapping[str, Any] = {}
-
-
 def rewritten(strategy: AnyStrategy, column: Column, alias: str, parameter: str) -> Expression:
     """The new value of `alias.column`, of the column's own type. `parameter` is a free name for a bound value."""
-    build = _BUILDERS[strategy.kind]
-    return build(strategy, column, f"{alias}.{quote(column.name)}", parameter)
+    cell = f"{alias}.{quote(column.name)}"
+    if not isinstance(strategy, CustomStrategy):
+        return _BUILDERS[strategy.kind](strategy, column, cell, parameter)
+    new = new_value(strategy, cell_of(column, cell), cell, parameter)
+    return new._replace(sql=f"CAST({new.sql} AS {column.type})")
+
+
+def cell_of(column: Column, cell: str) -> Cell:
+    """The cell as a strategy of somebody else is told of it."""
+    return Cell(f"CAST({cell} AS text)" if column.is_text else cell, column.family, "postgresql")
 
 
 def fresh_uuid(column: Column) -> str:

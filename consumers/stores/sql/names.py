@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql.base import RESERVED_WORDS
 from sqlalchemy.dialects.sqlite.base import SQLiteIdentifierPreparer
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
-_PARAMETER = re.compile(r'("(?:[^"]|"")*")|\{\{(\w+)\}\}')
+PARAMETER = re.compile(r'("(?:[^"]|"")*")|\{\{(\w+)\}\}')
 _RESERVED = RESERVED_WORDS | RESERVED_WORDS_MARIADB | SQLiteIdentifierPreparer.reserved_words
 
 
@@ -43,7 +43,7 @@ def listed(names: Iterable[str], alias: str = "") -> str:
 
 def statement(sql: str, **parameters: object) -> TextClause:
     """A statement with `{{name}}` for each bind parameter, so that colons and braces in a quoted name stay so."""
-    clause = text(_PARAMETER.sub(lambda found: found[1] or f":{found[2]}", sql.replace(":", "\\:")))
+    clause = text(PARAMETER.sub(lambda found: found[1] or f":{found[2]}", sql.replace(":", "\\:")))
     return clause.bindparams(**parameters) if parameters else clause
 
 

@@ -19,7 +19,7 @@ from consumers.stores.sql.failures import DataFailure, SharedFailure, TooSlowErr
 from consumers.stores.sql.guard import guard_of
 from consumers.stores.sql.links import with_joins
 from consumers.stores.sql.pace import TOO_LARGE, Pace, patient
-from consumers.stores.sql.preflight import findings
+from consumers.stores.sql.preflight import custom_findings, findings
 
 
 class SchemaAlteredError(TransientError):
@@ -65,7 +65,8 @@ class SqlStore:
             catalog = self._looked_at(connection)
             unfit = list(self._dialect.findings(connection, self._rules))
             unfit += self._guard.findings(connection) if self._guard else []
-        found = [*findings(self._rules, catalog, self._dialect), *unfit]
+            found = [*findings(self._rules, catalog, self._dialect), *unfit]
+            found = found or list(custom_findings(connection, self._rules, catalog, self._dialect))
         self._work = None if found else self._dialect.work(self._rules, catalog)
         return found
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, TextClause, text
 
 from consumers.domain.work import Finding
 from consumers.stores.rules.model import Table
-from consumers.stores.rules.strategies import DIFFERS, JsonPaths
+from consumers.stores.rules.strategies import JsonPaths
 from consumers.stores.sql.catalog import Relation
 from consumers.stores.sql.documents import has_others, left_alone
 from consumers.stores.sql.expectations import is_uuid, met
@@ -114,7 +114,7 @@ def _others(rules: Table, relation: Relation) -> list[str]:
 
 
 def _fresh(rules: Table) -> list[str]:
-    masked = [name for name, strategy in rules.mask.items() if strategy.kind in DIFFERS]
+    masked = [name for name, strategy in rules.mask.items() if strategy.declared.differs]
     return masked + ([rules.token.column] if rules.token else [])
 
 

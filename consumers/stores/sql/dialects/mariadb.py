@@ -14,6 +14,7 @@ from sqlalchemy.types import TypeEngine
 
 from consumers.domain.errors import PermanentError
 from consumers.domain.work import Finding
+from consumers.stores.rules.custom_strategies import CustomStrategy, Expression
 from consumers.stores.rules.model import LEDGER, Rules
 from consumers.stores.sql.catalog import Catalog, Column
 from consumers.stores.sql.dialects.mariadb_catalog import read_catalog
@@ -25,6 +26,7 @@ from consumers.stores.sql.engine import CONNECT_TIMEOUT_S, LOCK_TIMEOUT_MS
 from consumers.stores.sql.ledger import KEY
 from consumers.stores.sql.names import qualified, quote
 from consumers.stores.sql.patience import MARGIN_SECONDS
+from consumers.stores.sql.staged.expectations import made_by
 from consumers.stores.sql.staged.ledger import ENTRY, LedgerWords, StagedLedger
 from consumers.stores.sql.staged.plan import plan_for
 from consumers.stores.sql.staged.work import StagedWork
@@ -74,9 +76,9 @@ class MariaDB:
     staged = True
     ledger_columns: Mapping[str, str] = {name: base for name, (_, base) in _COLUMNS.items()}
 
-    def unfit(self, kind: str, column: Column) -> bool:
-        """A TIMESTAMP cannot hold 1970-01-01, its first second being the next."""
-        return kind == "zeros" and column.base == "timestamptz"
+    def made(self, strategy: CustomStrategy, column: Column) -> tuple[Expression, Expression]:
+        """What somebody else's strategy makes of a cell."""
+        return made_by(MariaWords(), strategy, column)
 
     def token_fits(self, column: Column) -> bool:
         """Whether the token is there for everybody: a unique index takes NULLs for different."""

@@ -7,9 +7,9 @@ customer. So does one that is no object, or has a list where a path has a member
 import json
 from collections.abc import Iterable
 
+from consumers.stores.rules.custom_strategies import Expression
 from consumers.stores.rules.json_paths import members
 from consumers.stores.rules.strategies import JsonPaths
-from consumers.stores.sql.expressions import Expression
 
 # objects in objects, and nothing else; possessive, so that a large document is read once
 _OBJECTS_ONLY = r'^(?:[{},]|"(?:[^"\\]++|\\.)*+":(?=[{]))*+\z'

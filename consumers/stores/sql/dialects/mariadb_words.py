@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from consumers.stores.rules.strategies import StaticValue
+from consumers.stores.rules.urls import Backend
 from consumers.stores.sql.catalog import Column, Relation
 from consumers.stores.sql.dialects.mariadb_documents import MariaDocuments
 from consumers.stores.sql.names import qualified, quote
@@ -17,6 +18,7 @@ _STARTS = {"year": "%Y-01-01", "month": "%Y-%m-01", "day": "%Y-%m-%d"}
 class MariaWords:
     """Fulfils Words."""
 
+    backend: Backend = "mariadb"
     join = "STRAIGHT_JOIN"
     lock = " FOR UPDATE"
     print_type = "binary(8)"
@@ -52,6 +54,10 @@ class MariaWords:
     def text(self, cell: str) -> str:
         """The cell as text."""
         return f"CAST({cell} AS char CHARACTER SET utf8mb4) COLLATE utf8mb4_bin"
+
+    def exact(self, cell: str) -> str:
+        """The cell as text; a collation that pads would take spaces at its end for none."""
+        return f"(CAST({cell} AS char CHARACTER SET utf8mb4) COLLATE utf8mb4_nopad_bin)"
 
     def same(self, one: str, other: str) -> str:
         """Whether two values are equal, or both NULL."""

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, Uuid
 from sqlalchemy.types import TypeEngine
 
 from consumers.domain.work import Finding
+from consumers.stores.rules.custom_strategies import CustomStrategy, Expression
 from consumers.stores.rules.model import Rules
 from consumers.stores.sql import verification
 from consumers.stores.sql.catalog import Catalog, Column, read_catalog
@@ -16,6 +17,8 @@ from consumers.stores.sql.catalog_queries import SHAPE
 from consumers.stores.sql.dialect import Rows
 from consumers.stores.sql.dialects.postgresql_ddl import PostgresDdl
 from consumers.stores.sql.engine import engine_to
+from consumers.stores.sql.expectations import met
+from consumers.stores.sql.expressions import rewritten
 from consumers.stores.sql.failures import SharedFailure, not_verified
 from consumers.stores.sql.ledger import COLUMNS, PostgresLedger, postgresql_ledger_ddl
 from consumers.stores.sql.names import array, integers
@@ -38,9 +41,9 @@ class PostgreSQL:
     staged = False
     ledger_columns: Mapping[str, str] = {name: base for name, (_, base) in COLUMNS.items()}
 
-    def unfit(self, kind: str, column: Column) -> bool:
-        """Documents in text: PostgreSQL has types for them."""
-        return kind == "json" and column.is_text
+    def made(self, strategy: CustomStrategy, column: Column) -> tuple[Expression, Expression]:
+        """What somebody else's strategy makes of a cell."""
+        return rewritten(strategy, column, "c", "v"), met(strategy, column, "c", "e")
 
     def token_fits(self, column: Column) -> bool:
         """Always: its unique index takes NULLs for equal."""

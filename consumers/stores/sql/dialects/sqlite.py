@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.types import TypeEngine
 
 from consumers.domain.work import Finding
+from consumers.stores.rules.custom_strategies import CustomStrategy, Expression
 from consumers.stores.rules.model import LEDGER, Rules
 from consumers.stores.sql.catalog import Catalog, Column
 from consumers.stores.sql.dialect import WRITES
@@ -26,6 +27,7 @@ from consumers.stores.sql.dialects.sqlite_words import SqliteWords
 from consumers.stores.sql.engine import LOCK_TIMEOUT_MS
 from consumers.stores.sql.ledger import KEY
 from consumers.stores.sql.names import qualified
+from consumers.stores.sql.staged.expectations import made_by
 from consumers.stores.sql.staged.ledger import ENTRY, LedgerWords, StagedLedger
 from consumers.stores.sql.staged.plan import plan_for
 from consumers.stores.sql.staged.work import StagedWork
@@ -67,9 +69,9 @@ class SQLite:
     staged = True
     ledger_columns: Mapping[str, str] = {name: base for name, (_, base) in _COLUMNS.items()}
 
-    def unfit(self, kind: str, column: Column) -> bool:
-        """SQLite keeps decimals as floating numbers, which no size divides exactly."""
-        return kind == "bucket" and column.base == "numeric"
+    def made(self, strategy: CustomStrategy, column: Column) -> tuple[Expression, Expression]:
+        """What somebody else's strategy makes of a cell."""
+        return made_by(SqliteWords(), strategy, column)
 
     def token_fits(self, column: Column) -> bool:
         """Whether the token is there for everybody: a unique index takes NULLs for different."""

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from consumers.stores.rules.custom_strategies import Expression
 from consumers.stores.rules.json_paths import members
 from consumers.stores.rules.strategies import JsonPaths
 from consumers.stores.sql.dialects.sqlite_functions import Cell
-from consumers.stores.sql.expressions import Expression
 
 
 class SqliteDocuments:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from consumers.stores.rules.strategies import StaticValue
+from consumers.stores.rules.urls import Backend
 from consumers.stores.sql.catalog import Column, Relation
 from consumers.stores.sql.dialects.sqlite_documents import SqliteDocuments
 from consumers.stores.sql.names import listed, quote
@@ -13,6 +14,7 @@ from consumers.stores.sql.names import listed, quote
 class SqliteWords:
     """Fulfils Words."""
 
+    backend: Backend = "sqlite"
     join = "CROSS JOIN"  # SQLite enters what is joined so in the order written
     lock = ""  # the whole file is locked before: SQLite takes one writer
     print_type = "integer"
@@ -44,6 +46,10 @@ class SqliteWords:
     def text(self, cell: str) -> str:
         """The cell as text."""
         return f"CAST({cell} AS text)"
+
+    def exact(self, cell: str) -> str:
+        """The cell as text; a cast alone keeps the column's collation."""
+        return f"(CAST({cell} AS text) COLLATE BINARY)"
 
     def same(self, one: str, other: str) -> str:
         """Whether two values are equal, or both NULL."""

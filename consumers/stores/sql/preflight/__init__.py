@@ -20,6 +20,7 @@
 | `partition` | for the new value there may be none |
 | `trigger` | it would run with, or undo, every change |
 | `unmapped_table` | it refers to a customer, and nobody has said what happens to it |
+| `strategy` | the database does not take the SQL of somebody else's strategy (the store asks it) |
 | `guard` | the database cannot run it (looked at by the store, which has a connection) |
 | `temporary` | the role may make no temporary table to verify a change (looked at by the store too) |
 | `hidden_triggers` | the role is not shown what triggers a table has (MariaDB; the store as well) |
@@ -35,6 +36,7 @@ from consumers.stores.sql.dialect import Dialect
 from consumers.stores.sql.preflight.accepted import unaccepted
 from consumers.stores.sql.preflight.constraints import constraint_findings
 from consumers.stores.sql.preflight.customer import customer_findings
+from consumers.stores.sql.preflight.customs import custom_findings
 from consumers.stores.sql.preflight.ledger import ledger_findings
 from consumers.stores.sql.preflight.links import link_findings
 from consumers.stores.sql.preflight.masks import mask_findings
@@ -43,7 +45,7 @@ from consumers.stores.sql.preflight.since import since_findings
 from consumers.stores.sql.preflight.subject import subjects
 from consumers.stores.sql.preflight.tables import table_findings
 
-__all__ = ["findings"]
+__all__ = ["custom_findings", "findings"]
 
 
 def findings(rules: Rules, catalog: Catalog, dialect: Dialect) -> list[Finding]:

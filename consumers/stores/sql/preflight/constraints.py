@@ -57,7 +57,7 @@ def _stays_unique(subject: Subject, index: Index) -> bool:
     if token is not None and token.column in plain:
         return True
     return any(
-        mask[column].kind in UNIQUE or (mask[column].kind == "set_null" and not index.nulls_equal)
+        mask[column].declared.unique or (mask[column].kind == "set_null" and not index.nulls_equal)
         for column in plain
         if column in mask
     )
@@ -66,7 +66,8 @@ def _stays_unique(subject: Subject, index: Index) -> bool:
 def _may_stay_unique(subject: Subject, index: Index, masked: list[str]) -> bool:
     """Whether nothing proves that it does not: not every row is in it, or an expression of a value that differs is."""
     mask = subject.table.mask
-    differs = any(mask[column].kind in {*UNIQUE, "set_null"} for column in masked if column in mask)
+    strategies = [mask[column] for column in masked if column in mask]
+    differs = any(each.declared.unique or each.kind == "set_null" for each in strategies)
     return index.partial or (not index.plain and differs)
 
 

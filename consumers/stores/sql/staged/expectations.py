@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from consumers.stores.rules.custom_strategies import CustomStrategy, Expression
 from consumers.stores.rules.strategies import (
     HASH_LENGTH,
     PHONE_DIGITS,
@@ -19,8 +20,10 @@ from consumers.stores.rules.strategies import (
     UniquePhone,
 )
 from consumers.stores.sql.catalog import Column
-from consumers.stores.sql.expressions import SIGNS, Expression
-from consumers.stores.sql.staged.expressions import from_template, part_masked, to_bucket, zero
+from consumers.stores.sql.custom import expected
+from consumers.stores.sql.expressions import SIGNS
+from consumers.stores.sql.names import quote
+from consumers.stores.sql.staged.expressions import cell_of, from_template, part_masked, rewritten, to_bucket, zero
 from consumers.stores.sql.staged.words import Words
 
 # no $: it also stands before a line break at the end; the length is asked for beside it
@@ -30,7 +33,15 @@ _HEXADECIMAL = f"^[0-9a-f]{{{TOKEN_LENGTH}}}"
 
 def met(words: Words, strategy: AnyStrategy, column: Column, cell: str, parameter: str) -> Expression:
     """True, never NULL, where the cell is as the strategy leaves it. `parameter`: a free name to bind a value."""
+    if isinstance(strategy, CustomStrategy):
+        return expected(strategy, cell_of(words, column, cell), cell, parameter)
     return _BUILDERS[strategy.kind](words, strategy, column, cell, parameter)
+
+
+def made_by(words: Words, strategy: CustomStrategy, column: Column) -> tuple[Expression, Expression]:
+    """New value and expectation of the cell `c.column`."""
+    cell = f"c.{quote(column.name)}"
+    return rewritten(words, strategy, column, cell, "v"), met(words, strategy, column, cell, "e")
 
 
 def is_uuid(words: Words, cell: str) -> str:

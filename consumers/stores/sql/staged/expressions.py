@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from consumers.stores.rules.custom_strategies import Cell, CustomStrategy, Expression
 from consumers.stores.rules.strategies import (
     PHONE_DIGITS,
     TOKEN,
@@ -19,13 +20,21 @@ from consumers.stores.rules.strategies import (
     UniquePhone,
 )
 from consumers.stores.sql.catalog import Column
-from consumers.stores.sql.expressions import SIGNS, Expression
+from consumers.stores.sql.custom import new_value
+from consumers.stores.sql.expressions import SIGNS
 from consumers.stores.sql.staged.words import Words
 
 
 def rewritten(words: Words, strategy: AnyStrategy, column: Column, cell: str, parameter: str) -> Expression:
     """The new value of a cell. `parameter` is a free name for a bound value."""
+    if isinstance(strategy, CustomStrategy):
+        return new_value(strategy, cell_of(words, column, cell), cell, parameter)
     return BUILDERS[strategy.kind](words, strategy, column, cell, parameter)
+
+
+def cell_of(words: Words, column: Column, cell: str) -> Cell:
+    """The cell as a strategy of somebody else is told of it."""
+    return Cell(words.exact(cell) if column.is_text else cell, column.family, words.backend)
 
 
 def fresh_uuid(words: Words) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from consumers.stores.rules.strategies import DIFFERS, JsonPaths
+from consumers.stores.rules.strategies import JsonPaths
 from consumers.stores.sql.names import quote
 from consumers.stores.sql.staged.expectations import is_uuid, met
 from consumers.stores.sql.staged.levels import Level
@@ -66,7 +66,7 @@ def _others(words: Words, level: Level) -> dict[str, Any]:
 
 
 def _fresh(level: Level) -> Sequence[str]:
-    masked = [name for name, strategy in level.rules.mask.items() if strategy.kind in DIFFERS]
+    masked = [name for name, strategy in level.rules.mask.items() if strategy.declared.differs]
     return masked + ([level.rules.token.column] if level.rules.token else [])
 
 

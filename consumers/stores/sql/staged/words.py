@@ -6,9 +6,10 @@ MariaDB's sessions are in ANSI mode: names stand in double quotes, `||` joins te
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+from consumers.stores.rules.custom_strategies import Expression
 from consumers.stores.rules.strategies import JsonPaths, StaticValue
+from consumers.stores.rules.urls import Backend
 from consumers.stores.sql.catalog import Column, Relation
-from consumers.stores.sql.expressions import Expression
 
 
 class Documents(Protocol):
@@ -33,6 +34,7 @@ class Documents(Protocol):
 class Words(Protocol):
     """The pieces of a statement. `cell` is a qualified column; what is text in the answer is compared byte by byte."""
 
+    backend: Backend
     join: str
     """Joins in the order written: the staged rows drive, and tables are entered by their index."""
     lock: str
@@ -62,6 +64,9 @@ class Words(Protocol):
 
     def text(self, cell: str) -> str:
         """The cell as text, in which upper and lower case differ."""
+
+    def exact(self, cell: str) -> str:
+        """The cell as text, compared byte by byte."""
 
     def same(self, one: str, other: str) -> str:
         """Whether two values are equal, or both NULL."""
