@@ -63,6 +63,18 @@ def test_letters_are_counted_and_not_bytes(crm: Crm) -> None:
     assert set(crm.rows("SELECT remark FROM {}order_lines WHERE order_id = 10")) == {(FACE * 3,)}
 
 
+def test_a_long_text_is_redacted_within_the_statement_timeout(crm: Crm) -> None:
+    # as long as a text of MariaDB may be; there it took 13 seconds
+    words = f"Åke {FACE}{FAMILY} (1), "
+    times = 65_000 // len(words.encode())
+    crm.run(every=f"UPDATE {{}}customers SET phone = '{words * times}' WHERE id = 1")
+    store = crm.database.store(crm.rules().replace("phone: set_null", "phone: redact"))
+
+    assert [each.outcome for each in store.anonymize([task("c1")])] == ["DONE"]
+
+    assert crm.rows("SELECT phone FROM {}customers WHERE id = 1") == [(f"XXX {'X' * 6} (X), " * times,)]
+
+
 def test_a_customer_is_found_by_letters_a_collation_takes_for_equal(crm: Crm) -> None:
     crm.run(every=f"UPDATE {{}}customers SET customer_id = 'c{FACE}' WHERE id = 1")
     crm.run(every="UPDATE {}customers SET customer_id = 'c\U0001f600' WHERE id = 2")

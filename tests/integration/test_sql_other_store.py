@@ -279,6 +279,19 @@ def test_an_id_longer_than_any_column_finds_nobody(database: OtherDatabase) -> N
     assert database.store().unflagged(["c1" + "x" * 2000]) == frozenset()
 
 
+def test_a_server_that_cuts_lists_loses_no_customer(mariadb_database: OtherDatabase) -> None:
+    database = mariadb_database
+    add_customers(database, range(1, 13))
+    database.run("SET GLOBAL group_concat_max_len = 4")
+    try:
+        answers = database.store().anonymize([task(f"c{number}") for number in range(1, 13)])
+    finally:
+        database.run("SET GLOBAL group_concat_max_len = DEFAULT")
+
+    rows = {"customers": 1, "orders": 1, "order_lines": 2, "notes": 1}
+    assert [(each.outcome, each.rows) for each in answers] == [("DONE", rows)] * 12
+
+
 def test_nothing_of_the_old_values_is_left_in_the_session(database: OtherDatabase) -> None:
     add_customers(database, [1])
     store = database.store()

@@ -4,6 +4,7 @@ Its key holds the service, so that services sharing a database or schema never t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from json import JSONEncoder
 from typing import Any, NamedTuple
 
@@ -37,6 +38,16 @@ class Entry(NamedTuple):
     task: Task
     outcome: str
     rows: Mapping[str, int]
+
+
+def counts_of(entry: Entry) -> str:
+    """Its rows per table as JSON; most entries of a batch have the same."""
+    return _written(frozenset(entry.rows.items()))
+
+
+@lru_cache
+def _written(rows: frozenset[tuple[str, int]]) -> str:
+    return _JSON.encode(dict(rows))
 
 
 def postgresql_ledger_ddl(schema: str) -> list[str]:
@@ -109,9 +120,7 @@ class PostgresLedger:
         tasks = [entry.task for entry in entries]
         # most rows of a batch say the same: each wording is sent once, rows say its number
         wordings: dict[tuple[str, str], int] = {}
-        said = [
-            wordings.setdefault((entry.outcome, _JSON.encode(dict(entry.rows))), len(wordings) + 1) for entry in entries
-        ]
+        said = [wordings.setdefault((entry.outcome, counts_of(entry)), len(wordings) + 1) for entry in entries]
         connection.execute(
             self._write,
             {

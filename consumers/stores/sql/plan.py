@@ -39,7 +39,8 @@ from consumers.stores.sql.verification import SPARED, Check, Verification, maske
 _ID_TYPES = {"integer": "bigint", "uuid": "uuid"}  # bigint also meets smaller and larger integer columns
 
 
-_COUNTED = "SELECT ord, count(*) FROM changed GROUP BY ord"
+# numbers of rows, each with the customers who have so many: most have as many as others
+_COUNTED = "SELECT n, array_agg(ord) FROM (SELECT ord, count(*) AS n FROM changed GROUP BY ord) AS counted GROUP BY n"
 
 
 class Lock(NamedTuple):

@@ -8,6 +8,7 @@ from consumers.stores.rules.strategies import StaticValue
 from consumers.stores.rules.urls import Backend
 from consumers.stores.sql.catalog import Column, Relation
 from consumers.stores.sql.dialects.mariadb_documents import MariaDocuments
+from consumers.stores.sql.expressions import SIGNS
 from consumers.stores.sql.names import qualified, quote
 
 ID_LETTERS = 1024
@@ -24,6 +25,7 @@ class MariaWords:
     print_type = "binary(8)"
     ord_type = "bigint"
     drop = "DROP TEMPORARY TABLE"  # without the word it would commit
+    letter = rf"[^{SIGNS}\x80-\xff]|[\xc0-\xff][\x80-\xbf]*"  # of UTF-8, byte by byte
     documents = MariaDocuments()
 
     def temporary(self, schema: str, name: str) -> str:
@@ -70,6 +72,13 @@ class MariaWords:
     def letters(self, text: str) -> str:
         """How many letters a text has."""
         return f"char_length({text})"
+
+    def redacted(self, text: str, pattern: str) -> str:
+        """The text with an X for each match.
+
+        As bytes: of a text in UTF-8 all is looked at again for each match, 13 seconds for 64,000 letters.
+        """
+        return f"CONVERT(regexp_replace(CAST({text} AS binary), {pattern}, 'X') USING utf8mb4)"
 
     def zeros(self, count: str) -> str:
         """A text of so many zeros."""

@@ -137,8 +137,9 @@ class PostgresWork:
         arrays |= {SPARED: integers(spared)}
         for table, change in self._plan.rewrites:
             keyed = {**arrays, KEY: key} if table in self._plan.verifications else arrays
-            for ordinal, count in connection.execute(change, keyed):
-                rows.setdefault(ordinal, {})[table] = count
+            for count, ordinals in connection.execute(change, keyed):
+                for ordinal in ordinals:
+                    rows.setdefault(ordinal, {})[table] = count
             if table in self._plan.left and connection.execute(self._plan.left[table], arrays).scalar_one():
                 raise not_verified(f"{table}.rows")
         place = violated(connection, self._plan.verifications, {KEY: key, SPARED: arrays[SPARED]})

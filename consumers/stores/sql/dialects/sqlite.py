@@ -47,9 +47,10 @@ _COLUMNS = {  # name: type as in DDL, type as the catalog names it
     "traceparent": ("text", "text"),
     "carried_at": ("text NOT NULL", "text"),
 }
-_ENTRY = ", ".join(f"json_extract(value, '$.{name}') AS \"{name}\"" for name in ENTRY)
+_ENTRY = ", ".join(f"json_extract(value, '$[{number}]') AS \"{name}\"" for number, name in enumerate(ENTRY))
 _LEDGER = LedgerWords(
     entries=f"(SELECT {_ENTRY} FROM json_each({{{{entries}}}})) AS e",  # noqa: S608 - names are ours
+    commands=f"(SELECT value AS id FROM json_each({{{{commands}}}})) AS k {SqliteWords.join}",  # noqa: S608
     exists="SELECT 1 FROM pragma_table_list WHERE schema = {{schema}} AND name = {{name}}",
     now="strftime('%Y-%m-%d %H:%M:%f', 'now') || '000'",
     text="{}",

@@ -8,6 +8,7 @@ from consumers.stores.rules.strategies import StaticValue
 from consumers.stores.rules.urls import Backend
 from consumers.stores.sql.catalog import Column, Relation
 from consumers.stores.sql.dialects.sqlite_documents import SqliteDocuments
+from consumers.stores.sql.expressions import SIGNS
 from consumers.stores.sql.names import listed, quote
 
 
@@ -20,6 +21,7 @@ class SqliteWords:
     print_type = "integer"
     ord_type = "integer"
     drop = "DROP TABLE"
+    letter = f"[^{SIGNS}]"
     documents = SqliteDocuments()
 
     def temporary(self, schema: str, name: str) -> str:
@@ -62,6 +64,10 @@ class SqliteWords:
     def letters(self, text: str) -> str:
         """How many letters a text has."""
         return f"length({text})"
+
+    def redacted(self, text: str, pattern: str) -> str:
+        """The text with an X for each match."""
+        return f"regexp_replace({text}, {pattern}, 'X')"
 
     def zeros(self, count: str) -> str:
         """A text of so many zeros."""

@@ -21,7 +21,6 @@ from consumers.stores.rules.strategies import (
 )
 from consumers.stores.sql.catalog import Column
 from consumers.stores.sql.custom import new_value
-from consumers.stores.sql.expressions import SIGNS
 from consumers.stores.sql.staged.words import Words
 
 
@@ -108,7 +107,7 @@ def _zeros(words: Words, _strategy: AnyStrategy, column: Column, cell: str, _par
 
 def _redact(words: Words, _strategy: Redact, _column: Column, cell: str, parameter: str) -> Expression:
     # bound: how a backslash or a bracket is written is not the session's to say
-    return Expression(f"regexp_replace({words.text(cell)}, {{{{{parameter}}}}}, 'X')", {parameter: f"[^{SIGNS}]"})
+    return Expression(words.redacted(words.text(cell), f"{{{{{parameter}}}}}"), {parameter: words.letter})
 
 
 def _unique_token(words: Words, _strategy: AnyStrategy, _column: Column, cell: str, _parameter: str) -> Expression:

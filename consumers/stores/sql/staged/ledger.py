@@ -9,10 +9,11 @@ from sqlalchemy import Connection, TextClause, bindparam
 
 from consumers.domain.work import LedgerRow, Proof
 from consumers.stores.rules.model import LEDGER
-from consumers.stores.sql.ledger import Entry
+from consumers.stores.sql.ledger import Entry, counts_of
 from consumers.stores.sql.names import qualified, statement
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_START = _EPOCH.replace(tzinfo=None)
 
 ENTRY = (
     "command_id",
@@ -25,17 +26,19 @@ ENTRY = (
     "rows",
     "traceparent",
 )
-"""The columns that differ between rows of a batch."""
+"""The columns that differ between rows of a batch, in the order they are told."""
 
 
 class LedgerWords(NamedTuple):
     """How a database says it. `exists` takes `schema` and `name`; `text` gives a time as text, `{}` its column.
 
-    `entries` are rows with the columns of `ENTRY`, of the bound JSON text `entries`, a list of objects.
+    `entries` are rows with the columns of `ENTRY`, of the bound JSON text `entries`, a list of lists in their order;
+    `commands` are rows `k(id)` of the bound JSON text `commands`, a list, that drive a join.
     """
 
     exists: str
     entries: str
+    commands: str
     now: str
     text: str
     keep_first: str
@@ -47,10 +50,10 @@ class StagedLedger:
     def __init__(self, words: LedgerWords, schema: str, service: str, digest: str) -> None:
         table = qualified(schema, LEDGER)
         self._exists = statement(words.exists, schema=schema, name=LEDGER)
-        self._read = _listing(
-            f'SELECT command_id, outcome, "rows" AS counts FROM {table} '  # noqa: S608 - names are quoted, values bound
-            "WHERE service = {{service}} AND command_id IN {{commands}}",
-            service,
+        self._read = statement(
+            f'SELECT command_id, outcome, "rows" AS counts FROM {words.commands} {table} AS l '  # noqa: S608 - as above
+            "ON l.command_id = k.id AND l.service = {{service}}",
+            service=service,
         )
         self._reached = statement(
             f'SELECT "partition" AS part, max("offset") AS off FROM {table} '  # noqa: S608 - as above
@@ -73,7 +76,7 @@ class StagedLedger:
 
     def read(self, connection: Connection, commands: Sequence[str]) -> dict[str, LedgerRow]:
         """Rows of these commands, by command id."""
-        found = connection.execute(self._read, {"commands": list(commands)})
+        found = connection.execute(self._read, {"commands": json.dumps(list(commands))})
         return {row.command_id: LedgerRow(row.command_id, row.outcome, json.loads(row.counts)) for row in found}
 
     def proofs(self, connection: Connection, commands: Sequence[str]) -> list[Proof]:
@@ -102,19 +105,19 @@ class StagedLedger:
         connection.execute(self._write, {"entries": json.dumps([_entry(entry) for entry in ordered])})
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: Entry) -> list[Any]:
     task = entry.task
-    return {
-        "command_id": task.command_id,
-        "customer_id": task.customer_id,
-        "purpose": task.purpose,
-        "partition": task.partition,
-        "offset": task.offset,
-        "committed_at": _written(task.committed_at),
-        "outcome": entry.outcome,
-        "rows": json.dumps(dict(entry.rows), sort_keys=True),
-        "traceparent": task.traceparent,
-    }
+    return [
+        task.command_id,
+        task.customer_id,
+        task.purpose,
+        task.partition,
+        task.offset,
+        _written(task.committed_at),
+        entry.outcome,
+        counts_of(entry),
+        task.traceparent,
+    ]
 
 
 def _listing(sql: str, service: str) -> TextClause:
@@ -122,8 +125,7 @@ def _listing(sql: str, service: str) -> TextClause:
 
 
 def _written(micros: int) -> str:
-    moment = _EPOCH + dt.timedelta(microseconds=micros)
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return (_START + dt.timedelta(microseconds=micros)).isoformat(" ", "microseconds")
 
 
 def _micros(written: str) -> int:

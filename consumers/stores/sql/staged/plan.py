@@ -45,10 +45,11 @@ class Stage(NamedTuple):
 
 
 class StagedPlan(NamedTuple):
-    """`stages` from the root down. `lock` and `unflagged` take `customers`; `kept` is `lock`'s ordinals.
+    """`stages` from the root down. `lock` and `unflagged` take `customers`.
 
-    `taken`: ordinals with a root row that is not newer than their command, once the first stage is filled.
-    `reopen` picks, as `lock` does, the root rows whose flag is set, and clears it.
+    `kept` is `lock`'s ordinals, joined by commas. `taken`: ordinals with a root row that is not newer than their
+    command, once the first stage is filled. `reopen` picks, as `lock` does, the root rows whose flag is set, and clears
+    it.
     """
 
     drop_picked: str
@@ -87,7 +88,7 @@ def _plan(words: Words, rules: Rules, catalog: Catalog) -> StagedPlan:
         drop_picked=f"{words.drop} IF EXISTS {picked}",
         create_picked=_create(words, picked, root, {}),
         lock=statement(_pick(words, picked, root, f"{find.source()}{find.where()}")),
-        kept=statement(f"SELECT DISTINCT ord FROM {picked}"),  # noqa: S608
+        kept=statement(f"SELECT group_concat(ord) FROM (SELECT DISTINCT ord FROM {picked}) AS kept"),  # noqa: S608
         forget=statement(f"DELETE FROM {picked} WHERE ord = {{{{ord}}}}"),  # noqa: S608
         taken=statement(f"SELECT DISTINCT ord FROM {root.staged}") if root.rules.since else None,  # noqa: S608
         stages=[_stage(words, path, picked, _elsewhere(rules, catalog, path)) for path in needed],
@@ -164,12 +165,18 @@ def _stage(words: Words, path: Sequence[Level], picked: str, elsewhere: Sequence
         shared=shared_rows(words, path, elsewhere) if level.found else None,
         fill=_fill(words, path, picked, printed, elsewhere),
         change=change,
-        counts=statement(f"SELECT ord, count(*) FROM {level.staged} GROUP BY ord"),  # noqa: S608
+        counts=statement(_counted(level.staged)),
         violations=violations,
         left=statement(_left(words, level)) if level.rules.deletes else None,
         places=places,
         spared=spared(words, path),
     )
+
+
+def _counted(staged: str) -> str:
+    """Numbers of rows, each with the customers who have so many: drivers take long over a row for each customer."""
+    each = f"SELECT ord, count(*) AS n FROM {staged} GROUP BY ord"  # noqa: S608 - names are quoted
+    return f"SELECT n, group_concat(ord) FROM ({each}) AS counted GROUP BY n"  # noqa: S608
 
 
 def _fill(

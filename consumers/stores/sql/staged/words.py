@@ -45,6 +45,8 @@ class Words(Protocol):
     """Type of an ordinal."""
     drop: str
     """DROP of a temporary table, and of none else."""
+    letter: str
+    """Pattern of one letter or digit, for `redacted`."""
 
     @property
     def documents(self) -> Documents:
@@ -76,6 +78,9 @@ class Words(Protocol):
 
     def letters(self, text: str) -> str:
         """How many letters a text has."""
+
+    def redacted(self, text: str, pattern: str) -> str:
+        """The text with an X for each match of the bound pattern, in a time that grows as the text does."""
 
     def zeros(self, count: str) -> str:
         """A text of so many zeros."""

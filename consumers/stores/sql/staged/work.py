@@ -52,13 +52,14 @@ class StagedWork:
         connection.exec_driver_sql(self._plan.drop_picked)
         connection.exec_driver_sql(self._plan.create_picked)
         connection.execute(self._plan.lock, self._customers(ids))
-        return connection.execute(self._plan.kept).all()
+        return [(each,) for each in _numbers(connection.execute(self._plan.kept).scalar())]
 
     def rewrite(self, connection: Connection, locked: Sequence[Any], committed: Mapping[int, int]) -> Rows:
         """Rewrite these rows and all below them that is not newer than the command, and verify."""
         wanted: set[int] = {row[0] for row in locked}
         rows: Rows = {}
-        if others := [{"ord": row[0]} for row in connection.execute(self._plan.kept) if row[0] not in wanted]:
+        kept = _numbers(connection.execute(self._plan.kept).scalar())
+        if others := [{"ord": each} for each in kept if each not in wanted]:
             connection.execute(self._plan.forget, others)
         if wanted:
             commits = json.dumps([[each, committed[each]] for each in sorted(wanted)])
@@ -108,8 +109,13 @@ def _find(connection: Connection, table: str, shared: Shared) -> None:
 
 
 def _count(connection: Connection, stage: Stage, rows: Rows) -> None:
-    for ordinal, count in connection.execute(stage.counts):
-        rows[ordinal][stage.table] = count
+    for count, ordinals in connection.execute(stage.counts):
+        for each in _numbers(ordinals):
+            rows[each][stage.table] = count
+
+
+def _numbers(joined: str | None) -> list[int]:
+    return [int(each) for each in joined.split(",")] if joined else []
 
 
 def _verify(connection: Connection, stage: Stage, given: Mapping[str, Any]) -> None:
