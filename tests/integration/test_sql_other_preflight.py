@@ -284,3 +284,18 @@ def test_a_role_that_lacks_a_grant_is_refused_with_the_repair(mariadb_database: 
             assert preflight(database, RULES) == []
         finally:
             administrator.exec_driver_sql(f"DROP USER {role}")
+
+
+def test_foreign_keys_are_told_apart_where_mariadb_cuts_their_names(mariadb_database: OtherDatabase) -> None:
+    cards = "cards_" + "x" * 54  # with what the database appends longer than a name may be
+    mariadb_database.run(
+        f"CREATE TABLE {cards} (id int, of int, owner bigint, first_id int, first_of int, PRIMARY KEY (id, of))",
+        f"ALTER TABLE {cards} ADD FOREIGN KEY (first_id, first_of) REFERENCES {cards} (id, of), "
+        "ADD FOREIGN KEY (owner) REFERENCES customers (id)",
+    )
+    rules = RULES.replace(
+        "  notes:", f"  {cards}: {{parent: customers, key: [id, of], keep: {{reference: [first_id, first_of]}}}}\n  notes:"
+    )
+    store = mariadb_database.store(rules)
+    assert store.preflight() == []
+    assert store.resolved().tables[cards].join == {"owner": "id"}

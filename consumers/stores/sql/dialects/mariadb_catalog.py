@@ -158,18 +158,21 @@ def _trigger(row: Mapping[Any, Any]) -> Trigger:
 
 
 def _foreign_keys(connection: Connection) -> list[ForeignKey]:
-    named: dict[tuple[str, str, str], list[Mapping[Any, Any]]] = {}
+    # not by their names: those the database gives to keys of a table with a long name are cut off, and then alike
+    keys: list[list[Mapping[Any, Any]]] = []
     for row in connection.execute(_FOREIGN_KEYS).mappings():
-        named.setdefault((row["schema"], row["relation"], row["name"]), []).append(row)
+        if row["position"] == 1:
+            keys.append([])
+        keys[-1].append(row)
     return [
         ForeignKey(
-            name,
-            (schema, table),
+            rows[0]["name"],
+            (rows[0]["schema"], rows[0]["relation"]),
             tuple(row["column"] for row in rows),
             (rows[0]["target_schema"], rows[0]["target"]),
             tuple(row["target_column"] for row in rows),
         )
-        for (schema, table, name), rows in named.items()
+        for rows in keys
     ]
 
 
@@ -211,9 +214,8 @@ FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA IN {{schemas}}
 _FOREIGN_KEYS = statement("""
 SELECT CONSTRAINT_NAME AS name, TABLE_SCHEMA AS "schema", TABLE_NAME AS relation, COLUMN_NAME AS "column",
        REFERENCED_TABLE_SCHEMA AS target_schema, REFERENCED_TABLE_NAME AS target,
-       REFERENCED_COLUMN_NAME AS target_column
+       REFERENCED_COLUMN_NAME AS target_column, ORDINAL_POSITION AS position
 FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS NOT NULL
-ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION
 """)
 
 _TRIGGERS = _asked("""
