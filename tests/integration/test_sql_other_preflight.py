@@ -293,9 +293,8 @@ def test_foreign_keys_are_told_apart_where_mariadb_cuts_their_names(mariadb_data
         f"ALTER TABLE {cards} ADD FOREIGN KEY (first_id, first_of) REFERENCES {cards} (id, of), "
         "ADD FOREIGN KEY (owner) REFERENCES customers (id)",
     )
-    rules = RULES.replace(
-        "  notes:", f"  {cards}: {{parent: customers, key: [id, of], keep: {{reference: [first_id, first_of]}}}}\n  notes:"
-    )
+    mapped = f"  {cards}: {{parent: customers, key: [id, of], keep: {{reference: [first_id, first_of]}}}}\n"
+    rules = RULES.replace("  notes:", f"{mapped}  notes:")
     store = mariadb_database.store(rules)
     assert store.preflight() == []
     assert store.resolved().tables[cards].join == {"owner": "id"}
