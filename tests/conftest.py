@@ -1,6 +1,7 @@
 """Fixtures every tier shares: real services on this machine, started once, and nothing of the user's environment."""
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,11 @@ def mariadb(_own_environment: None) -> Iterator[str]:
     with running("mariadb") as started:
         refuse_foreign(started.mariadb.url)
         yield started.mariadb.url
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C where a shell started the tests in the background and ignores it: or what they start never would."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

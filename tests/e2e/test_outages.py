@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -91,6 +92,9 @@ def print_figures(what: str, how: str, seen: Seen, customers: int, catch_up: flo
     sys.stdout.write("\n".join(lines) + "\n")
 
 
+BEHIND = re.compile(r"(anonymizer\.\w+) is (\d+) s behind")
+
+
 @pytest.mark.parametrize("how", ["refusing", "silent"])
 def test_one_database_away_delays_its_own_service_only(roles: Deployment, how: How) -> None:
     seen = through_an_outage(roles, "crm", how)
@@ -100,9 +104,11 @@ def test_one_database_away_delays_its_own_service_only(roles: Deployment, how: H
         assert seen.waiting
     assert seen.status_code == 0
     said = seen.status["blockers"]
-    assert any(each.startswith("anonymizer.crm is ") and each.endswith(" s behind") for each in said)
     assert any(each.startswith("crm owes ") and " outcome" in each for each in said)
-    assert not any("loans" in each or "news" in each for each in said)
+    assert not any(each.startswith(("loans owes ", "news owes ")) for each in said)
+    behind = {each[1]: int(each[2]) for each in map(BEHIND.fullmatch, said) if each}
+    # the others may be a moment behind on a busy machine, never as long as who cannot work
+    assert all(behind.get(each, 0) < behind["anonymizer.crm"] for each in ("anonymizer.loans", "anonymizer.news"))
 
 
 @pytest.mark.parametrize("how", ["refusing", "silent"])
