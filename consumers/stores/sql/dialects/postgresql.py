@@ -139,7 +139,7 @@ class PostgresWork:
             keyed = {**arrays, KEY: key} if table in self._plan.verifications else arrays
             for count, ordinals in connection.execute(change, keyed):
                 for ordinal in ordinals:
-                    rows.setdefault(ordinal, {})[table] = count
+                    rows[ordinal][table] = count
             if table in self._plan.left and connection.execute(self._plan.left[table], arrays).scalar_one():
                 raise not_verified(f"{table}.rows")
         place = violated(connection, self._plan.verifications, {KEY: key, SPARED: arrays[SPARED]})
